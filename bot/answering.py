@@ -1,0 +1,93 @@
+"""From a reply to deliveries: in which room an answer may be shown, in which language, under which key."""
+
+from bot.command import Context, Message, Reply, Saying
+from bot.db import deliveries, rooms
+from bot.domain.places import COORDINATION, PlaceKind
+from bot.errors import Denied
+from bot.network_rooms import NetworkRooms
+from bot.rendering import Template, content, render, template
+
+DONE_SYMBOL = "✅"
+
+_ELSEWHERE = template(
+    "<p>{% trans room=room %}Das gehört nicht in diesen Raum; die Antwort steht in »{{ room }}«.{% endtrans %}</p>"
+)
+_ASKED_ELSEWHERE = template("<p>{% trans person=sender|pill %}Antwort für {{ person }}:{% endtrans %}</p>")
+
+
+class Answering:
+    """Writes answers down, for the drain to send. Everything within the command's transaction."""
+
+    def __init__(self, network_rooms: NetworkRooms) -> None:
+        self._rooms = network_rooms
+
+    async def write(self, ctx: Context, reply: Reply) -> None:
+        """Write the reply and what is said beside it."""
+        event = ctx.message.event_id
+        if reply.template is None:
+            await self._react(ctx, f"reply:{event}", DONE_SYMBOL, event)
+        elif reply.audience.may_see(ctx.place):
+            await self._answer_here(ctx, reply.template, reply)
+        else:
+            await self._answer_at_home(ctx, reply.template, reply)
+        for saying in reply.also:
+            await self._say(ctx, saying)
+
+    async def _answer_here(self, ctx: Context, source: Template, reply: Reply) -> None:
+        key = reply.key or f"reply:{ctx.message.event_id}"
+        rendered = render(source, ctx.language, reply.data)
+        body = self._as_reply(ctx, content.message(rendered, key, notifies=False))
+        await self._add(ctx, key, ctx.place.key or ctx.place.room_id, body)
+        await self._add_reactions(ctx, key, ctx.place.key or ctx.place.room_id, reply.reactions)
+
+    async def _answer_at_home(self, ctx: Context, source: Template, reply: Reply) -> None:
+        home = self._home(ctx, reply)
+        key = reply.key or f"reply:{ctx.message.event_id}"
+        language = await self._language(ctx, home)
+        intro = render(_ASKED_ELSEWHERE, language, {"sender": ctx.sender})
+        answer = render(source, language, reply.data)
+        whole = type(answer)(f"{intro.body}\n\n{answer.body}", intro.html + answer.html, intro.mentions + answer.mentions)
+        await self._add(ctx, key, home, content.message(whole, key, notifies=False))
+        await self._add_reactions(ctx, key, home, reply.reactions)
+        hint = render(_ELSEWHERE, ctx.language, {"room": self._rooms.label(home)})
+        hint_key = f"hint:{ctx.message.event_id}"
+        body = self._as_reply(ctx, content.message(hint, hint_key, notifies=False))
+        await self._add(ctx, hint_key, ctx.place.key or ctx.place.room_id, body)
+
+    def _home(self, ctx: Context, reply: Reply) -> str:
+        """Return the room where the answer may be shown to the one who asked. Raises `Denied` if there is none."""
+        home = reply.audience.home
+        if home and ctx.roles.coordinator and home not in ctx.roles.rooms:
+            home = COORDINATION
+        if home is None or ctx.place.kind is PlaceKind.UNKNOWN or self._rooms.room_id(home) is None:
+            raise Denied("Das kann ich hier nicht beantworten. Bitte schreib mir direkt.")
+        return home
+
+    async def _say(self, ctx: Context, saying: Saying) -> None:
+        rendered = render(saying.template, await self._language(ctx, saying.room), saying.data)
+        await self._add(ctx, saying.key, saying.room, content.message(rendered, saying.key, notifies=True))
+
+    async def _language(self, ctx: Context, room: str) -> str:
+        room_id = self._rooms.room_id(room) or room
+        return await rooms.language_of(ctx.session, room_id) or ctx.network_language
+
+    def _as_reply(self, ctx: Context, body: dict[str, object]) -> dict[str, object]:
+        if isinstance(ctx.message, Message):
+            return content.in_reply_to(body, ctx.message.event_id, ctx.message.thread)
+        return content.in_reply_to(body, ctx.message.target, None)
+
+    async def _add_reactions(self, ctx: Context, key: str, room: str, symbols: tuple[str, ...]) -> None:
+        for number, symbol in enumerate(symbols):
+            own_key = f"{key}:reaction-{number}"
+            body = content.reaction(symbol, "", own_key)
+            await deliveries.add(
+                ctx.session, key=own_key, room=room, content=body, event_type="m.reaction", annotates=key, now=ctx.now
+            )
+
+    async def _react(self, ctx: Context, key: str, symbol: str, event_id: str) -> None:
+        body = content.reaction(symbol, event_id, key)
+        room = ctx.place.key or ctx.place.room_id
+        await deliveries.add(ctx.session, key=key, room=room, content=body, event_type="m.reaction", now=ctx.now)
+
+    async def _add(self, ctx: Context, key: str, room: str, body: dict[str, object]) -> None:
+        await deliveries.add(ctx.session, key=key, room=room, content=body, now=ctx.now)

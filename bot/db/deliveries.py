@@ -1,0 +1,167 @@
+"""Deliveries: everything that is to be said in a room, once, and what became of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.db.engine import insert_new
+from bot.db.tables import deliveries
+
+SENT, DROPPED, FAILED = "sent", "dropped", "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One row. `room` is a key of a configured room or a room id; `content` the Matrix event content, ready to send."""
+
+    id: int
+    key: str
+    room: str
+    event_type: str
+    content: dict[str, Any]
+    annotates: str | None
+    policy: str | None
+    created_at: datetime
+    due_at: datetime
+    attempts: int
+    claimed_by: str | None
+    claimed_at: datetime | None
+    outcome: str | None
+    event_id: str | None
+    done_at: datetime | None
+    note: str | None
+
+
+_COLUMNS = [deliveries.c[name] for name in Delivery.__dataclass_fields__]
+
+
+def _from_row(row: sa.Row[Any]) -> Delivery:
+    return Delivery(*row)
+
+
+async def add(
+    session: AsyncSession,
+    *,
+    key: str,
+    room: str,
+    content: Mapping[str, object],
+    now: datetime,
+    event_type: str = "m.room.message",
+    annotates: str | None = None,
+    policy: str | None = None,
+) -> bool:
+    """Write down something to be said. Return False if it was written down before under the same key."""
+    return await insert_new(
+        session,
+        deliveries,
+        key=key,
+        room=room,
+        event_type=event_type,
+        content=dict(content),
+        annotates=annotates,
+        policy=policy,
+        created_at=now,
+        due_at=now,
+    )
+
+
+async def add_as_past(session: AsyncSession, *, key: str, room: str, policy: str, now: datetime, note: str) -> bool:
+    """Write down that something will never be said, so that its key is used up."""
+    return await insert_new(
+        session,
+        deliveries,
+        key=key,
+        room=room,
+        event_type="m.room.message",
+        content={},
+        policy=policy,
+        created_at=now,
+        due_at=now,
+        done_at=now,
+        outcome=DROPPED,
+        note=note,
+    )
+
+
+async def known(session: AsyncSession, keys: Sequence[str]) -> set[str]:
+    """Return those of `keys` that are written down already, said or not."""
+    found = await session.scalars(sa.select(deliveries.c.key).where(deliveries.c.key.in_(keys)))
+    return set(found)
+
+
+async def claim(session: AsyncSession, *, by: str, now: datetime, lease: timedelta, most: int) -> list[Delivery]:
+    """Take up to `most` rows to send, at most one a room: the oldest that is not done there. Skips what others are taking.
+
+    A row claimed by someone else is taken over when its lease has run out. A room whose oldest row waits for another try waits
+    with it, so that the order in a room is kept. The rows come back as they were before the claim.
+    """
+    waiting = deliveries.alias()
+    oldest = sa.select(sa.func.min(waiting.c.id)).where(waiting.c.done_at.is_(None)).group_by(waiting.c.room)
+    query = (
+        sa.select(*_COLUMNS)
+        .where(
+            deliveries.c.id.in_(oldest),
+            deliveries.c.done_at.is_(None),
+            deliveries.c.due_at <= now,
+            sa.or_(deliveries.c.retry_at.is_(None), deliveries.c.retry_at <= now),
+            sa.or_(deliveries.c.claimed_by.is_(None), deliveries.c.claimed_by == by, deliveries.c.claimed_at < now - lease),
+        )
+        .order_by(deliveries.c.id)
+        .limit(most)
+        .with_for_update(skip_locked=True)
+    )
+    rows = [_from_row(row) for row in await session.execute(query)]
+    if rows:
+        taken = deliveries.update().where(deliveries.c.id.in_([row.id for row in rows]))
+        await session.execute(taken.values(claimed_by=by, claimed_at=now, attempts=deliveries.c.attempts + 1))
+    return rows
+
+
+async def mark_sent(session: AsyncSession, delivery_id: int, event_id: str, now: datetime) -> None:
+    """Record that it stands in the room as `event_id`."""
+    await _finish(session, delivery_id, done_at=now, outcome=SENT, event_id=event_id, note=None)
+
+
+async def mark_dropped(session: AsyncSession, delivery_id: int, note: str, now: datetime) -> None:
+    """Record that it is not wanted any more, and why."""
+    await _finish(session, delivery_id, done_at=now, outcome=DROPPED, note=note)
+
+
+async def mark_failed(session: AsyncSession, delivery_id: int, note: str, now: datetime) -> None:
+    """Record that it can never be said, and why."""
+    await _finish(session, delivery_id, done_at=now, outcome=FAILED, note=note)
+
+
+async def release(session: AsyncSession, delivery_id: int, *, retry_at: datetime, note: str) -> None:
+    """Give it back for another try at `retry_at`."""
+    await _finish(session, delivery_id, claimed_by=None, claimed_at=None, retry_at=retry_at, note=note)
+
+
+async def _finish(session: AsyncSession, delivery_id: int, **values: object) -> None:
+    await session.execute(deliveries.update().where(deliveries.c.id == delivery_id).values(**values))
+
+
+async def event_of(session: AsyncSession, key: str) -> str | None:
+    """Return the event id of what was said under `key`, if it was."""
+    return await session.scalar(sa.select(deliveries.c.event_id).where(deliveries.c.key == key))
+
+
+async def key_of(session: AsyncSession, event_id: str) -> str | None:
+    """Return the key of what stands in a room as `event_id`, if we said it."""
+    return await session.scalar(sa.select(deliveries.c.key).where(deliveries.c.event_id == event_id))
+
+
+async def with_prefix(session: AsyncSession, prefix: str) -> list[Delivery]:
+    """Return all deliveries whose key begins with `prefix`, in the order they were written down."""
+    query = sa.select(*_COLUMNS).where(deliveries.c.key.startswith(prefix, autoescape=True)).order_by(deliveries.c.id)
+    return [_from_row(row) for row in await session.execute(query)]
+
+
+async def next_retry(session: AsyncSession) -> datetime | None:
+    """Return the earliest time at which something that is not done wants another look."""
+    query = sa.select(sa.func.min(sa.func.coalesce(deliveries.c.retry_at, deliveries.c.due_at), type_=deliveries.c.due_at.type))
+    return await session.scalar(query.where(deliveries.c.done_at.is_(None)))

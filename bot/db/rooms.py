@@ -1,0 +1,32 @@
+"""The configured rooms as they were resolved, and the language spoken in each room."""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.db.engine import insert_new
+from bot.db.tables import room_languages, rooms
+
+
+async def pinned(session: AsyncSession) -> dict[str, tuple[str, str]]:
+    """Return what every room key was resolved to: key → (as configured then, room id)."""
+    found = await session.execute(sa.select(rooms.c.key, rooms.c.configured, rooms.c.room_id))
+    return {key: (configured, room_id) for key, configured, room_id in found}
+
+
+async def pin(session: AsyncSession, *, key: str, configured: str, room_id: str, now: datetime) -> None:
+    """Remember what a room key resolves to, in place of what it resolved to before."""
+    await session.execute(rooms.delete().where(sa.or_(rooms.c.key == key, rooms.c.room_id == room_id)))
+    await session.execute(rooms.insert().values(key=key, configured=configured, room_id=room_id, pinned_at=now))
+
+
+async def language_of(session: AsyncSession, room_id: str) -> str | None:
+    """Return the language chosen for a room, if one was."""
+    return await session.scalar(sa.select(room_languages.c.language).where(room_languages.c.room_id == room_id))
+
+
+async def set_language(session: AsyncSession, room_id: str, language: str) -> None:
+    """Choose the language of a room."""
+    if not await insert_new(session, room_languages, room_id=room_id, language=language):
+        await session.execute(room_languages.update().where(room_languages.c.room_id == room_id).values(language=language))

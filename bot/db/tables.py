@@ -1,0 +1,187 @@
+"""The tables. Alembic's migrations must give exactly these (a test compares them, on SQLite and PostgreSQL)."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Dialect
+
+
+class UTCDateTime(sa.TypeDecorator[datetime]):
+    """An aware datetime in UTC. aiosqlite hands back naive ones even with `timezone=True`; a naive one in is a mistake."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002  (SQLAlchemy's signature)
+        """Store as UTC. Raises `ValueError` for a naive datetime."""
+        if value is not None and value.tzinfo is None:
+            raise ValueError(f"naive datetime for the database: {value!r}")
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Hand back as aware UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+metadata = sa.MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+
+def _table(name: str, *columns: Any) -> sa.Table:
+    return sa.Table(name, metadata, *columns)
+
+
+network = _table(
+    "network",
+    sa.Column("id", sa.Integer, primary_key=True),  # always 1: there is one network
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("timezone", sa.Text, nullable=False),
+    sa.Column("language", sa.Text, nullable=False),
+    sa.Column("topics", sa.JSON, nullable=False),
+    sa.Column("reflection", sa.JSON, nullable=False),
+)
+
+labs = _table(
+    "labs",
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("position", sa.Integer, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("municipalities", sa.JSON, nullable=False),
+    sa.Column("partners", sa.JSON, nullable=False),
+    sa.Column("topics", sa.JSON, nullable=False),
+)
+
+events = _table(
+    "events",
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("position", sa.Integer, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("when", sa.Text, nullable=False),  # EDTF
+    sa.Column("number", sa.Integer),
+    sa.Column("place", sa.Text),
+    sa.Column("online", sa.Boolean, nullable=False),
+    sa.Column("cancelled", sa.Boolean, nullable=False),
+)
+
+phases = _table(
+    "phases",
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("after", sa.Text, sa.ForeignKey("events.key"), nullable=False),
+    sa.Column("before", sa.Text, sa.ForeignKey("events.key"), nullable=False),
+)
+
+report_series = _table(
+    "report_series",
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("position", sa.Integer, nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("owed_by", sa.Text, nullable=False),
+)
+
+reports = _table(
+    "reports",
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("series", sa.Text, sa.ForeignKey("report_series.key"), nullable=False),
+    sa.Column("position", sa.Integer, nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("due", sa.Text, nullable=False),  # EDTF
+)
+
+# A report as one debtor has handed it in; no row means open.
+submissions = _table(
+    "submissions",
+    sa.Column("report", sa.Text, sa.ForeignKey("reports.key"), primary_key=True),
+    sa.Column("debtor", sa.Text, primary_key=True),
+    sa.Column("link", sa.Text),
+    sa.Column("submitted_by", sa.Text, nullable=False),
+    sa.Column("submitted_at", UTCDateTime, nullable=False),
+)
+
+# The configured rooms, resolved once; `configured` is what the configuration said then.
+rooms = _table(
+    "rooms",
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("configured", sa.Text, nullable=False),
+    sa.Column("room_id", sa.Text, nullable=False, unique=True),
+    sa.Column("pinned_at", UTCDateTime, nullable=False),
+)
+
+room_languages = _table(
+    "room_languages",
+    sa.Column("room_id", sa.Text, primary_key=True),
+    sa.Column("language", sa.Text, nullable=False),
+)
+
+# Events whose effects are in this database: the row is written in the same transaction as they are.
+handled_events = _table(
+    "handled_events",
+    sa.Column("event_id", sa.Text, primary_key=True),
+    sa.Column("room_id", sa.Text, nullable=False),
+    sa.Column("sender", sa.Text, nullable=False),
+    sa.Column("command", sa.Text, nullable=False),
+    sa.Column("handled_at", UTCDateTime, nullable=False),
+)
+
+# What each reminder policy has seen before: what was due earlier than that was never missed.
+policy_subjects = _table(
+    "policy_subjects",
+    sa.Column("policy", sa.Text, primary_key=True),
+    sa.Column("subject", sa.Text, primary_key=True),
+    sa.Column("first_seen_at", UTCDateTime, nullable=False),
+)
+
+broadcasts = _table(
+    "broadcasts",
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("author", sa.Text, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("labs", sa.JSON, nullable=False),  # the keys of the labs it goes to, as previewed
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("created_at", UTCDateTime, nullable=False),
+    sa.Column("expires_at", UTCDateTime, nullable=False),
+    sa.Column("decided_by", sa.Text),
+    sa.Column("decided_at", UTCDateTime),
+)
+
+# Everything that is to be said, and what became of it.
+deliveries = _table(
+    "deliveries",
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("key", sa.Text, nullable=False, unique=True),  # what makes it one: `policy:subject:step`, `reply:<event id>` …
+    sa.Column("room", sa.Text, nullable=False),  # a key of `rooms` (follows upgrades), or a room id
+    sa.Column("event_type", sa.Text, nullable=False),
+    sa.Column("content", sa.JSON, nullable=False),
+    sa.Column("annotates", sa.Text),  # key of the delivery that this reaction belongs to
+    sa.Column("policy", sa.Text),  # reminders: which policy is asked again before it is sent
+    sa.Column("created_at", UTCDateTime, nullable=False),
+    sa.Column("due_at", UTCDateTime, nullable=False),
+    sa.Column("claimed_by", sa.Text),
+    sa.Column("claimed_at", UTCDateTime),
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("retry_at", UTCDateTime),
+    sa.Column("done_at", UTCDateTime),
+    sa.Column("outcome", sa.Text),  # sent, dropped, failed
+    sa.Column("event_id", sa.Text),
+    sa.Column("note", sa.Text),
+)
+# "What is next to send" reads only what is not done, however much was said before.
+sa.Index(
+    "ix_deliveries_open",
+    deliveries.c.due_at,
+    deliveries.c.id,
+    sqlite_where=deliveries.c.done_at.is_(None),
+    postgresql_where=deliveries.c.done_at.is_(None),
+)
+sa.Index("ix_deliveries_event_id", deliveries.c.event_id)

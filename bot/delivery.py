@@ -1,0 +1,194 @@
+"""The drain: the only sender. It takes deliveries out of the database, asks once more whether they are wanted, and sends them.
+
+What is sent is at least once under an idempotent transaction id, which in the room is once: the id follows from the delivery's key. A
+row that may have been sent longer ago than the homeserver remembers ids, or by another device, is looked for in the room first.
+"""
+
+import asyncio
+import hashlib
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.clock import Clock
+from bot.db import deliveries
+from bot.db.deliveries import Delivery
+from bot.db.engine import Database, Unavailable
+from bot.errors import ChatRefused, ChatUnavailable
+from bot.network_rooms import NetworkRooms
+
+log = structlog.get_logger(__name__)
+
+AT_ONCE = 16
+"""Messages in flight: 97 % of the homeserver's top rate at a quarter of the latency of 64 (docs/adr/0002)."""
+
+LEASE = timedelta(seconds=60)
+REMEMBERED_FOR = timedelta(hours=20)
+"""Synapse forgets transaction ids after 24 h."""
+
+_FIRST_PAUSE = timedelta(seconds=2)
+_LONGEST_PAUSE = timedelta(minutes=5)
+_LOOK_AGAIN = 30.0
+
+
+class Chat(Protocol):
+    """The seam to the rooms."""
+
+    async def send(self, room_id: str, event_type: str, content: Mapping[str, object], transaction_id: str) -> str:
+        """Send an event and return its id. Raises `ChatUnavailable`, or `ChatRefused` if another try is pointless."""
+        ...
+
+    async def find(self, room_id: str, key: str) -> str | None:
+        """Return the id of our own event that carries the delivery's key in this room, if it stands there."""
+        ...
+
+
+StillWanted = Callable[[AsyncSession, Delivery, datetime], Awaitable[str | None]]
+"""Returns None if a delivery is still wanted, else why not."""
+
+
+def transaction_id(key: str) -> str:
+    """Return the transaction id for a delivery: the same key, the same event, however often it is sent."""
+    return f"netzwart-{hashlib.sha256(key.encode()).hexdigest()[:40]}"
+
+
+class Drain:
+    """Sends what is due, room by room in order, several rooms at once."""
+
+    def __init__(
+        self, *, database: Database, chat: Chat, network_rooms: NetworkRooms, clock: Clock, device: str, still_wanted: StillWanted
+    ) -> None:
+        self._database = database
+        self._chat = chat
+        self._rooms = network_rooms
+        self._clock = clock
+        self._device = device
+        self._still_wanted = still_wanted
+        self._woken = asyncio.Event()
+        self._stopping = False
+        self._in_flight: set[asyncio.Task[None]] = set()
+
+    def wake(self) -> None:
+        """Look now: something was written down."""
+        self._woken.set()
+
+    def stop(self) -> None:
+        """Finish what is being sent, then return from `run`. Nothing is cut off in the middle."""
+        self._stopping = True
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Send until `stop()`."""
+        while not self._stopping:
+            self._woken.clear()
+            try:
+                busy = await self.send_due()
+            except Unavailable as error:
+                log.error("database_unavailable", task="drain", reason=str(error.orig))
+                busy = False
+            if not busy:
+                await self._rest()
+        await asyncio.gather(*self._in_flight)
+
+    async def _rest(self) -> None:
+        """Wait until something is written down, a room is free again, or the next retry comes."""
+        try:
+            async with self._database.begin() as session:
+                again = await deliveries.next_retry(session)
+        except Unavailable:
+            again = None
+        pause = _LOOK_AGAIN
+        if again is not None and again > self._clock.now():
+            pause = min(pause, self._clock.real_seconds_until(again))
+        try:
+            async with asyncio.timeout(max(pause, 0.05)):
+                await self._woken.wait()
+        except TimeoutError:
+            return
+
+    async def send_due(self) -> bool:
+        """Take and start what may be sent now. Return whether anything was taken. Waits while too much is in flight."""
+        free = AT_ONCE - len(self._in_flight)
+        if free <= 0:
+            await asyncio.wait(self._in_flight, return_when=asyncio.FIRST_COMPLETED)
+            free = AT_ONCE - len(self._in_flight)
+        async with self._database.begin() as session:
+            now = self._clock.now()
+            rows = await deliveries.claim(session, by=self._device, now=now, lease=LEASE, most=free)
+            wanted = [row for row in rows if await self._check(session, row, now)]
+        for row in wanted:
+            task = asyncio.create_task(self._deliver(row), name=f"deliver {row.key}")
+            self._in_flight.add(task)
+            task.add_done_callback(self._landed)
+        return bool(rows)
+
+    async def settle(self) -> None:
+        """Send everything that can be sent now, and wait until it is done (for tests and for the end of a run)."""
+        while await self.send_due() or self._in_flight:
+            if self._in_flight:
+                await asyncio.wait(self._in_flight)
+
+    def _landed(self, task: asyncio.Task[None]) -> None:
+        self._in_flight.discard(task)
+        self._woken.set()
+        if not task.cancelled() and task.exception() is not None:
+            log.error("delivery_task_failed", task=task.get_name(), exc_info=task.exception())
+
+    async def _check(self, session: AsyncSession, row: Delivery, now: datetime) -> bool:
+        unwanted = await self._still_wanted(session, row, now)
+        if unwanted is None:
+            return True
+        await deliveries.mark_dropped(session, row.id, unwanted, now)
+        log.info("delivery_dropped", key=row.key, reason=unwanted)
+        return False
+
+    async def _deliver(self, row: Delivery) -> None:
+        try:
+            event_id = await self._place_in_room(row)
+        except ChatRefused as refused:
+            await self._give_back(row, str(refused), _LONGEST_PAUSE)
+        except ChatUnavailable as unavailable:
+            said = timedelta(seconds=unavailable.retry_after) if unavailable.retry_after else None
+            await self._give_back(row, str(unavailable), said or _pause(row.attempts))
+        else:
+            async with self._database.begin() as session:
+                await deliveries.mark_sent(session, row.id, event_id, self._clock.now())
+            log.info("delivered", key=row.key, room=row.room, event_id=event_id)
+
+    async def _place_in_room(self, row: Delivery) -> str:
+        room_id = self._rooms.room_id(row.room) or row.room
+        if not room_id.startswith("!"):
+            raise ChatRefused(f"the room {row.room} is not known yet")
+        if self._may_stand_there(row) and (found := await self._chat.find(room_id, row.key)):
+            return found
+        content = await self._content(row)
+        return await self._chat.send(room_id, row.event_type, content, transaction_id(row.key))
+
+    def _may_stand_there(self, row: Delivery) -> bool:
+        """Whether it may have been sent in a way that the transaction id does not cover."""
+        if row.claimed_by is not None and row.claimed_by != self._device:
+            return True
+        return row.attempts > 0 and self._clock.now() - row.created_at > REMEMBERED_FOR
+
+    async def _content(self, row: Delivery) -> dict[str, Any]:
+        if row.annotates is None:
+            return row.content
+        async with self._database.begin() as session:
+            target = await deliveries.event_of(session, row.annotates)
+        if target is None:
+            raise ChatRefused(f"{row.annotates} is not said yet")
+        return {**row.content, "m.relates_to": {**row.content["m.relates_to"], "event_id": target}}
+
+    async def _give_back(self, row: Delivery, reason: str, pause: timedelta) -> None:
+        log.warning("delivery_postponed", key=row.key, room=row.room, reason=reason, seconds=round(pause.total_seconds()))
+        async with self._database.begin() as session:
+            await deliveries.release(session, row.id, retry_at=self._clock.now() + pause, note=reason)
+
+
+def _pause(attempts: int) -> timedelta:
+    doubled = _FIRST_PAUSE * (2 ** min(attempts, 10))
+    return min(doubled, _LONGEST_PAUSE) * random.uniform(0.75, 1.25)  # noqa: S311  (spreads retries, guards nothing)

@@ -1,0 +1,52 @@
+"""The network's rooms: which room id is which place, and what people call it."""
+
+from collections.abc import Mapping
+
+from bot.domain.places import Place
+
+
+class NetworkRooms:
+    """The configured rooms, resolved. `configured`: key → room id or alias as the administrator wrote it."""
+
+    def __init__(self, configured: Mapping[str, str]) -> None:
+        self._configured = dict(configured)
+        self._room_ids: dict[str, str] = {}
+        self._names: dict[str, str] = {}
+
+    def keys(self) -> tuple[str, ...]:
+        """Return the keys of all configured rooms, in the order of the configuration."""
+        return tuple(self._configured)
+
+    def configured(self, key: str) -> str:
+        """Return what the configuration says for `key`: a room id or an alias."""
+        return self._configured[key]
+
+    def set_room_id(self, key: str, room_id: str) -> None:
+        """Remember which room `key` is."""
+        self._room_ids[key] = room_id
+
+    def set_name(self, room_id: str, name: str) -> None:
+        """Remember what people call a room."""
+        self._names[room_id] = name
+
+    def room_id(self, key: str) -> str | None:
+        """Return the room id of `key`, or None if it could not be resolved yet."""
+        return self._room_ids.get(key)
+
+    def resolved(self) -> dict[str, str]:
+        """Return all keys that are resolved, with their room ids."""
+        return dict(self._room_ids)
+
+    def place(self, room_id: str) -> Place | None:
+        """Return the place that a room is, or None if it is none of the configured ones."""
+        key = next((key for key, known in self._room_ids.items() if known == room_id), None)
+        return Place.configured(key, room_id) if key else None
+
+    def label(self, key: str) -> str:
+        """Return the name of a room as a person would recognise it, with its alias where there is one."""
+        configured = self._configured.get(key, key)
+        name = self._names.get(self._room_ids.get(key, ""))
+        alias = configured if configured.startswith("#") else None
+        if name and alias:
+            return f"{name} ({alias})"
+        return name or configured

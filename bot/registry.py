@@ -1,0 +1,90 @@
+"""Finds the commands and the reminder policies: every module of a package is looked into, nothing is listed by hand."""
+
+import importlib
+import pkgutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from bot.command import BadDeclaration, Command, ReactionHandler
+from bot.domain.chat_words import Word, words
+from bot.domain.matching import close_matches, fold
+from bot.errors import UserError
+from bot.reminder_policy import ReminderPolicy
+
+
+@dataclass(frozen=True)
+class Registry:
+    """All commands, in the order of their German names, and all handlers of reactions."""
+
+    commands: tuple[Command, ...]
+    reactions: tuple[ReactionHandler, ...] = ()
+
+    def find(self, body: str) -> tuple[Command, list[Word]] | None:
+        """Return the command that `body` begins with (the longest name that fits) and the words after it."""
+        said = words(body)
+        best: tuple[int, Command] | None = None
+        for command in self.commands:
+            for name in command.names:
+                parts = name.split()
+                fits = [fold(word.text) for word in said[: len(parts)]] == [fold(part) for part in parts]
+                if fits and (best is None or len(parts) > best[0]):
+                    best = (len(parts), command)
+        return (best[1], said[best[0] :]) if best else None
+
+    def near_misses(self, body: str) -> list[str]:
+        """Return names of commands that the first words of `body` may have been meant to be."""
+        said = words(body)
+        names = [name for command in self.commands for name in command.names]
+        for count in (2, 1):
+            found = close_matches(" ".join(word.text for word in said[:count]), names) if len(said) >= count else []
+            if found:
+                return found
+        return []
+
+    def reaction(self, key: str, symbol: str) -> ReactionHandler | None:
+        """Return what a reaction with `symbol` to the answer `key` does, if anything."""
+        return next((r for r in self.reactions if key.startswith(r.key_prefix) and symbol in r.symbols), None)
+
+
+def find_commands(package: ModuleType) -> Registry:
+    """Return everything that the modules of `package` declare. Raises `BadDeclaration` for what cannot work together."""
+    members = [member for module in _modules(package) for member in vars(module).values()]
+    commands = sorted((m for m in members if isinstance(m, Command)), key=lambda c: c.names)
+    taken: dict[str, Command] = {}
+    for command in commands:
+        for name in dict.fromkeys(fold(name) for name in command.names):
+            if name in taken:
+                raise BadDeclaration(f"two commands are called {name!r}")
+            taken[name] = command
+        _check_examples(command)
+    return Registry(tuple(commands), tuple(m for m in members if isinstance(m, ReactionHandler)))
+
+
+def find_policies(package: ModuleType) -> tuple[ReminderPolicy[Any], ...]:
+    """Return the `policy` of every module of `package`. Raises `BadDeclaration` if two share a name, or one has none."""
+    policies: list[ReminderPolicy[Any]] = []
+    for module in _modules(package):
+        policy: object = getattr(module, "policy", None)
+        if not isinstance(policy, ReminderPolicy):
+            raise BadDeclaration(f"{module.__name__}: no reminder policy called `policy`")
+        policies.append(policy)
+    names = [policy.name for policy in policies]
+    if len(set(names)) != len(names) or any(":" in name for name in names):
+        raise BadDeclaration(f"names of policies must be unique and without a colon: {names}")
+    return tuple(policies)
+
+
+def _modules(package: ModuleType) -> Iterator[ModuleType]:
+    for module in sorted(pkgutil.iter_modules(package.__path__), key=lambda m: m.name):
+        if not module.name.startswith("_"):
+            yield importlib.import_module(f"{package.__name__}.{module.name}")
+
+
+def _check_examples(command: Command) -> None:
+    for example in command.examples or ("",):
+        try:
+            command.parse(example, words(example))
+        except UserError as error:
+            raise BadDeclaration(f"{command.names[0]}: the example {example!r} does not parse: {error}") from error

@@ -1,0 +1,36 @@
+"""Event contents as Matrix wants them (Client-Server API v1.18, 11.2 and 11.19)."""
+
+from collections.abc import Mapping
+
+from bot.rendering.templates import Rendered
+
+KEY_FIELD = "netzwart.key"
+"""Our own field in every event that we send: the delivery's key, by which it is found again in the room."""
+
+MOST_BYTES = 60_000
+"""An event may have 65,536 bytes with its envelope; encryption adds a third to what is inside."""
+
+
+def message(rendered: Rendered, key: str, *, notifies: bool) -> dict[str, object]:
+    """Return a message. `m.text` notifies, `m.notice` (answers) does not and is never taken for a command by other bots."""
+    return {
+        "msgtype": "m.text" if notifies else "m.notice",
+        "body": rendered.body,
+        "format": "org.matrix.custom.html",
+        "formatted_body": rendered.html,
+        "m.mentions": {"user_ids": list(rendered.mentions)} if rendered.mentions else {},
+        KEY_FIELD: key,
+    }
+
+
+def in_reply_to(content: Mapping[str, object], event_id: str, thread: str | None) -> dict[str, object]:
+    """Return `content` as an answer to `event_id`, inside its thread if it stands in one."""
+    relation: dict[str, object] = {"m.in_reply_to": {"event_id": event_id}}
+    if thread is not None:
+        relation |= {"rel_type": "m.thread", "event_id": thread, "is_falling_back": True}
+    return {**content, "m.relates_to": relation}
+
+
+def reaction(symbol: str, event_id: str, key: str) -> dict[str, object]:
+    """Return a reaction with `symbol` to `event_id` (empty if it is only known when it is sent)."""
+    return {"m.relates_to": {"rel_type": "m.annotation", "event_id": event_id, "key": symbol}, KEY_FIELD: key}

@@ -1,0 +1,149 @@
+"""From policies to deliveries: APScheduler wakes a policy, the policy says what is due, the database remembers what was said.
+
+Jobs live in memory and are made anew at each start: what is due and what was said stands in rows, so nothing is lost with them.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import structlog
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.date import DateTrigger
+from apscheduler.triggers.interval import IntervalTrigger
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.clock import Clock, ShiftedClock, real_time_in
+from bot.db import deliveries, policies, rooms
+from bot.db.deliveries import Delivery
+from bot.db.engine import Database, Unavailable
+from bot.domain.reminders import Reminder
+from bot.network_rooms import NetworkRooms
+from bot.reminder_policy import ReminderPolicy, ReminderSettings
+from bot.rendering import content, render
+
+log = structlog.get_logger(__name__)
+
+LATE_AFTER = timedelta(hours=1)
+_LOOK_ANYWAY = timedelta(minutes=5)
+"""How often a policy looks even if nothing woke it: facts may have changed (another replica, an import)."""
+
+_JOB = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
+
+
+class Scheduler:
+    """Runs the reminder policies. `written` is called when there is something to send."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        policies: Sequence[ReminderPolicy[Any]],
+        settings: ReminderSettings,
+        network_rooms: NetworkRooms,
+        clock: Clock,
+        zone: ZoneInfo,
+        language: str,
+        prefix: str,
+        written: Callable[[], None],
+    ) -> None:
+        self._database = database
+        self._policies = {policy.name: policy for policy in policies}
+        self._settings = settings
+        self._rooms = network_rooms
+        self._clock = clock
+        self._zone = zone
+        self._language = language
+        self._prefix = prefix
+        self._written = written
+        self._jobs = AsyncIOScheduler(timezone=UTC)
+
+    def start(self) -> None:
+        """Wake every policy now (what was missed is made good), then whenever its next reminder comes."""
+        for name in self._policies:
+            self._jobs.add_job(
+                self._wake, IntervalTrigger(seconds=int(_LOOK_ANYWAY.total_seconds())), [name], id=f"look {name}", **_JOB
+            )
+        self._jobs.start()
+        self.wake_all()
+
+    def stop(self) -> None:
+        """Wake nobody any more."""
+        if self._jobs.running:
+            self._jobs.shutdown(wait=False)
+
+    def wake_all(self) -> None:
+        """Let every policy look now."""
+        for name in self._policies:
+            self._jobs.add_job(self._wake, None, [name], id=f"now {name}", replace_existing=True, **_JOB)
+
+    async def jump(self, clock: ShiftedClock) -> datetime | None:
+        """Move `clock` to the next reminder of any policy and wake them all. Return that time, None if nothing comes."""
+        async with self._database.begin() as session:
+            times = [p.next_at(await self._facts(p, session), clock.now()) for p in self._policies.values()]
+        coming = min((at for at in times if at is not None), default=None)
+        if coming is not None:
+            clock.jump_to(coming)
+            self.wake_all()
+        return coming
+
+    async def _wake(self, name: str) -> None:
+        """Let one policy look, and set the alarm for its next reminder."""
+        try:
+            coming = await self.look(self._policies[name])
+        except Unavailable as error:
+            log.error("database_unavailable", task=name, reason=str(error.orig))
+            coming = self._clock.now() + timedelta(seconds=10)
+        if coming is not None:
+            real = real_time_in(self._clock.real_seconds_until(coming))
+            self._jobs.add_job(self._wake, DateTrigger(real), [name], id=f"next {name}", replace_existing=True, **_JOB)
+
+    async def look(self, policy: ReminderPolicy[Any]) -> datetime | None:
+        """Write down what is due, once. Return when the next reminder comes.
+
+        A subject that is seen for the first time has missed nothing: what was due more than a day before is not said, and never
+        will be. So a network that is imported in the middle of its programme begins without a flood.
+        """
+        now = self._clock.now()
+        async with self._database.begin() as session:
+            facts = await self._facts(policy, session)
+            due = policy.due(facts, now)
+            said = await deliveries.known(session, [r.key for r in due])
+            fresh = await policies.note_subjects(session, policy.name, {r.subject for r in policy.plan(facts)}, now)
+            new = [await self._write(session, policy, r, now, fresh=r.subject in fresh) for r in due if r.key not in said]
+            coming = policy.next_at(facts, now)
+        if any(new):
+            self._written()
+        log.info("policy_looked", policy=policy.name, due=len(due), new=sum(new), next=coming.isoformat() if coming else None)
+        return coming
+
+    async def still_wanted(self, session: AsyncSession, row: Delivery, now: datetime) -> str | None:
+        """Return why a reminder has lost its sense since it was written down, or None. What is no reminder is always wanted."""
+        if row.policy is None:
+            return None
+        policy = self._policies.get(row.policy)
+        if policy is None:
+            return "the policy is gone"
+        due = policy.due(await self._facts(policy, session), now)
+        return None if row.key in {r.key for r in due} else "no longer due"
+
+    async def _facts(self, policy: ReminderPolicy[Any], session: AsyncSession) -> Any:
+        return await policy.facts(session, self._settings, self._zone)
+
+    async def _write(
+        self, session: AsyncSession, policy: ReminderPolicy[Any], reminder: Reminder, now: datetime, *, fresh: bool
+    ) -> bool:
+        if fresh and now - reminder.at > timedelta(days=1):
+            note = "due before its subject was first seen"
+            await deliveries.add_as_past(session, key=reminder.key, room=reminder.room, policy=policy.name, now=now, note=note)
+            return False
+        room_id = self._rooms.room_id(reminder.room) or reminder.room
+        language = await rooms.language_of(session, room_id) or self._language
+        rendered = render(policy.template, language, self._words(policy, reminder, now))
+        body = content.message(rendered, reminder.key, notifies=True)
+        return await deliveries.add(session, key=reminder.key, room=reminder.room, content=body, policy=policy.name, now=now)
+
+    def _words(self, policy: ReminderPolicy[Any], reminder: Reminder, now: datetime) -> dict[str, object]:
+        words = policy.words(reminder, now.astimezone(self._zone))
+        return {**words, "prefix": self._prefix, "late": now - reminder.at > LATE_AFTER}
