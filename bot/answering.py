@@ -10,7 +10,9 @@ from bot.rendering import Template, content, render, template
 DONE_SYMBOL = "✅"
 
 _ELSEWHERE = template(
-    "<p>{% trans room=room %}Das gehört nicht in diesen Raum; die Antwort steht in »{{ room }}«.{% endtrans %}</p>"
+    "<p>{% if direct %}{% trans room=room %}Die Antwort steht in »{{ room }}«.{% endtrans %}"
+    "{% else %}{% trans room=room %}Das gehört nicht in diesen Raum; die Antwort steht in »{{ room }}«.{% endtrans %}"
+    "{% endif %}</p>"
 )
 _ASKED_ELSEWHERE = template("<p>{% trans person=sender|pill %}Antwort für {{ person }}:{% endtrans %}</p>")
 
@@ -26,12 +28,18 @@ class Answering:
         event = ctx.message.event_id
         if reply.template is None:
             await self._react(ctx, f"reply:{event}", DONE_SYMBOL, event)
-        elif reply.audience.may_see(ctx.place):
+        elif self._may_stand_here(ctx, reply):
             await self._answer_here(ctx, reply.template, reply)
         else:
             await self._answer_at_home(ctx, reply.template, reply)
         for saying in reply.also:
             await self._say(ctx, saying)
+
+    @staticmethod
+    def _may_stand_here(ctx: Context, reply: Reply) -> bool:
+        if reply.only_at_home:
+            return ctx.place.key is not None and ctx.place.key == reply.audience.home
+        return reply.audience.may_see(ctx.place)
 
     async def _answer_here(self, ctx: Context, source: Template, reply: Reply) -> None:
         key = reply.key or f"reply:{ctx.message.event_id}"
@@ -49,7 +57,8 @@ class Answering:
         whole = type(answer)(f"{intro.body}\n\n{answer.body}", intro.html + answer.html, intro.mentions + answer.mentions)
         await self._add(ctx, key, home, content.message(whole, key, notifies=False))
         await self._add_reactions(ctx, key, home, reply.reactions)
-        hint = render(_ELSEWHERE, ctx.language, {"room": self._rooms.label(home)})
+        direct = ctx.place.kind is PlaceKind.DIRECT
+        hint = render(_ELSEWHERE, ctx.language, {"room": self._rooms.label(home), "direct": direct})
         hint_key = f"hint:{ctx.message.event_id}"
         body = self._as_reply(ctx, content.message(hint, hint_key, notifies=False))
         await self._add(ctx, hint_key, ctx.place.key or ctx.place.room_id, body)

@@ -35,7 +35,7 @@ class Authoriser:
         configured = self._rooms.place(room_id)
         if configured is not None:
             return configured
-        alone = await self._membership.joined(room_id) == {self._user_id, sender}
+        alone = await self._membership.joined(room_id) == frozenset((self._user_id, sender))
         return Place(PlaceKind.DIRECT if alone else PlaceKind.UNKNOWN, room_id)
 
     async def roles(self, sender: str, place: Place, needs: Role, *, everywhere: bool = False) -> Roles:

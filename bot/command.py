@@ -71,13 +71,15 @@ class Saying:
 class Reply:
     """What a command answers.
 
-    `template` None means that a ✅ under the command says it all. `audience`: who may see it. `key`: a name of its own for an
-    answer that people react to; `reactions`: the symbols that the bot puts under it. `also`: what is said elsewhere.
+    `template` None means that a ✅ under the command says it all. `audience`: who may see it; with `only_at_home`, it is shown
+    nowhere but in the audience's own room. `key`: a name of its own for an answer that people react to; `reactions`: the
+    symbols that the bot puts under it. `also`: what is said elsewhere.
     """
 
     template: Template | None
     data: dict[str, Any] = field(default_factory=dict[str, Any])
     audience: Audience = MEMBERS
+    only_at_home: bool = False
     key: str | None = None
     reactions: tuple[str, ...] = ()
     also: tuple[Saying, ...] = ()
@@ -160,8 +162,7 @@ class Command:
                     raise UsageError("Da fehlt noch etwas: %(argument)s.", argument=argument.converter.label)
                 break
             if argument.converter.takes_rest:
-                whole = left[0].text if len(left) == 1 else body[left[0].start :]
-                values[argument.name] = argument.converter.convert(whole)
+                values[argument.name] = argument.converter.convert(body[left[0].start :])
                 left = []
             else:
                 values[argument.name] = argument.converter.convert(left.pop(0).text)
@@ -174,7 +175,8 @@ class Command:
         parts = [self.name(language)]
         for argument in self.arguments:
             label = say(argument.converter.label)
-            parts.append(f"<{label}>" if argument.required else f"[{label}]")
+            usual = f"<{label}>" if argument.required else f"[{label}]"
+            parts.append(say(argument.converter.usage) if argument.converter.usage else usual)
         return " ".join(parts)
 
 

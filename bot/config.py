@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Callable
 from datetime import time, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -283,17 +283,22 @@ def _secrets_in_file(data: dict[str, Any]) -> list[Text]:
 
 
 def _make_absolute(data: dict[str, Any], folder: Path) -> None:
-    matrix = data.get("matrix")
-    if isinstance(matrix, dict):
+    matrix = _section(data, "matrix")
+    if matrix is not None:
         matrix.setdefault("state_dir", "state")
         for key in ("password_file", "access_token_file", "state_dir", "identity_key_file"):
             if isinstance(matrix.get(key), str):
                 matrix[key] = str(folder / matrix[key])
-    database = data.get("database")
-    if isinstance(database, dict) and isinstance(database.get("url"), str):
-        start, marker, place = database["url"].partition("sqlite+aiosqlite:///")
+    database = _section(data, "database")
+    if database is not None and isinstance(database.get("url"), str):
+        start, marker, place = str(database["url"]).partition("sqlite+aiosqlite:///")
         if marker and not start and place and place != ":memory:":
             database["url"] = f"{marker}{folder / place}"
+
+
+def _section(data: dict[str, Any], name: str) -> dict[str, Any] | None:
+    section = data.get(name)
+    return cast("dict[str, Any]", section) if isinstance(section, dict) else None
 
 
 def _unreadable_secrets(config: Config) -> list[Text]:

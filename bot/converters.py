@@ -1,7 +1,7 @@
 """How the words after a command become its arguments.
 
-An argument's annotation names its converter: `report: ReportRef`, `text: Rest`, `link: Link | None = None`. A converter is pure; what
-needs the database (which lab is meant?) is looked up in the command.
+An argument's annotation names its converter: `report: ReportRef`, `text: Rest`, `link: Link | None = None`. A converter is pure;
+what needs the database (which lab is meant?) is looked up in the command.
 """
 
 import re
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from bot.domain.chat_words import clean, one_line
+from bot.domain.chat_words import clean, one_line, unquoted
 from bot.domain.matching import fold
 from bot.errors import Text, UsageError, text
 
@@ -19,25 +19,47 @@ from bot.errors import Text, UsageError, text
 class Converter:
     """Turns a word into a value, or raises `UsageError`. `label`: what the usage line calls it.
 
-    With `takes_rest`, it is given everything that is left of the message, as typed, instead of one word.
+    With `takes_rest`, it is given everything that is left of the message, as typed with its quotes, instead of one word. `usage`:
+    how the usage line shows it if `<label>` does not say enough.
     """
 
     label: Text
     convert: Callable[[str], object]
     takes_rest: bool = False
+    usage: Text | None = None
 
 
-def _name(words: str) -> str:
-    return one_line(words.strip("\"'„“”»«"), 200)
+def _missing(label: Text) -> UsageError:
+    return UsageError("Da fehlt noch etwas: %(argument)s.", argument=label)
 
 
-def _rest(words: str) -> str:
-    return clean(words).strip()
+def rest(label: Text, *, usage: Text | None = None, keeps_quotes: bool = False) -> Converter:
+    """Return a converter that takes all that is left, line breaks kept. Quotes around all of it go, unless it `keeps_quotes`."""
+
+    def convert(words: str) -> str:
+        said = clean(words if keeps_quotes else unquoted(words)).strip()
+        if not said:
+            raise _missing(label)
+        return said
+
+    return Converter(label, convert, takes_rest=True, usage=usage)
 
 
-Rest = Annotated[str, Converter(text("text"), _rest, takes_rest=True)]
-Name = Annotated[str, Converter(text("name"), _name, takes_rest=True)]
-SearchWords = Annotated[str, Converter(text("suchwort"), _name, takes_rest=True)]
+def name(label: Text, *, usage: Text | None = None) -> Converter:
+    """Return a converter that takes all that is left as a name: one line, without quotes around it."""
+
+    def convert(words: str) -> str:
+        said = one_line(one_line(words).strip("\"'„“”»«‚‘’ "), 200)
+        if not said:
+            raise _missing(label)
+        return said
+
+    return Converter(label, convert, takes_rest=True, usage=usage)
+
+
+Rest = Annotated[str, rest(text("text"))]
+Name = Annotated[str, name(text("name"))]
+SearchWords = Annotated[str, name(text("suchwort"))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,29 +95,40 @@ Number = Annotated[int, Converter(text("nummer"), _number)]
 
 def _link(word: str) -> str:
     candidate = word.strip("<>")
-    parts = urlsplit(candidate) if len(candidate) <= 2000 and candidate == one_line(candidate, 2000) else None  # noqa: PLR2004  (URLs that browsers take)
-    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
+    if not _is_web_address(candidate):
         raise UsageError(
             "»%(word)s« ist kein Link. Richtig wäre zum Beispiel https://example.org/bericht.pdf.", word=one_line(word, 60)
         )
     return candidate
 
 
+def _is_web_address(word: str) -> bool:
+    if len(word) > _LONGEST_LINK or word != one_line(word, _LONGEST_LINK):
+        return False
+    try:
+        parts = urlsplit(word)
+    except ValueError:  # brackets that are no IPv6 address, characters that are no host name
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
+
+
+_LONGEST_LINK = 2000  # what every browser takes
 Link = Annotated[str, Converter(text("link"), _link)]
 
 
-def choice(label: Text, *options: str) -> Converter:
-    """Return a converter that takes one of `options`, in any case."""
+def choice(label: Text, **options: tuple[str, ...]) -> Converter:
+    """Return a converter that takes one of `options`, or one of the further names of it, in any case."""
+    by_name = {fold(name): option for option, names in options.items() for name in (option, *names)}
 
     def convert(word: str) -> str:
-        for option in options:
-            if fold(option) == fold(word):
-                return option
-        raise UsageError(
-            "»%(word)s« geht hier nicht. Möglich ist: %(options)s.", word=one_line(word, 60), options=", ".join(options)
-        )
+        option = by_name.get(fold(word[:80]))
+        if option is None:
+            raise UsageError(
+                "»%(word)s« geht hier nicht. Möglich ist: %(options)s.", word=one_line(word, 60), options=", ".join(options)
+            )
+        return option
 
-    return Converter(label, convert)
+    return Converter(label, convert, usage=text("<%(options)s>", options="|".join(options)))
 
 
-LanguageCode = Annotated[str, choice(text("sprache"), "de", "en")]
+LanguageCode = Annotated[str, choice(text("sprache"), de=("deutsch", "german"), en=("englisch", "english"))]

@@ -70,7 +70,7 @@ class Drain:
         self._still_wanted = still_wanted
         self._woken = asyncio.Event()
         self._stopping = False
-        self._in_flight: set[asyncio.Task[None]] = set()
+        self._in_flight: dict[asyncio.Task[None], int] = {}  # each with the id of its row
 
     def wake(self) -> None:
         """Look now: something was written down."""
@@ -118,11 +118,13 @@ class Drain:
             free = AT_ONCE - len(self._in_flight)
         async with self._database.begin() as session:
             now = self._clock.now()
-            rows = await deliveries.claim(session, by=self._device, now=now, lease=LEASE, most=free)
+            rows = await deliveries.claim(
+                session, by=self._device, now=now, lease=LEASE, most=free, in_flight=self._in_flight.values()
+            )
             wanted = [row for row in rows if await self._check(session, row, now)]
         for row in wanted:
             task = asyncio.create_task(self._deliver(row), name=f"deliver {row.key}")
-            self._in_flight.add(task)
+            self._in_flight[task] = row.id
             task.add_done_callback(self._landed)
         return bool(rows)
 
@@ -133,7 +135,7 @@ class Drain:
                 await asyncio.wait(self._in_flight)
 
     def _landed(self, task: asyncio.Task[None]) -> None:
-        self._in_flight.discard(task)
+        self._in_flight.pop(task)
         self._woken.set()
         if not task.cancelled() and task.exception() is not None:
             log.error("delivery_task_failed", task=task.get_name(), exc_info=task.exception())

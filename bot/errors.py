@@ -26,7 +26,7 @@ class Text:
     """
 
     msgid: str
-    data: dict[str, object] = field(default_factory=dict[str, object])
+    data: dict[str, object] = field(default_factory=dict[str, object], hash=False)
     plural: str | None = None
     n: int = 1
 

@@ -21,6 +21,10 @@ class NetworkRooms:
         """Return what the configuration says for `key`: a room id or an alias."""
         return self._configured[key]
 
+    def configured_or_key(self, key: str) -> str:
+        """Return what the configuration says for `key`, or the key itself if it says nothing."""
+        return self._configured.get(key, key)
+
     def set_room_id(self, key: str, room_id: str) -> None:
         """Remember which room `key` is."""
         self._room_ids[key] = room_id

@@ -5,13 +5,16 @@ import pkgutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 from bot.command import BadDeclaration, Command, ReactionHandler
-from bot.domain.chat_words import Word, words
+from bot.domain.chat_words import Word, first_words, words
 from bot.domain.matching import close_matches, fold
 from bot.errors import UserError
 from bot.reminder_policy import ReminderPolicy
+
+_LONGEST_WORD = 80
+"""Characters of a word that are compared with the names of commands."""
 
 
 @dataclass(frozen=True)
@@ -23,22 +26,20 @@ class Registry:
 
     def find(self, body: str) -> tuple[Command, list[Word]] | None:
         """Return the command that `body` begins with (the longest name that fits) and the words after it."""
-        said = words(body)
-        best: tuple[int, Command] | None = None
-        for command in self.commands:
-            for name in command.names:
-                parts = name.split()
-                fits = [fold(word.text) for word in said[: len(parts)]] == [fold(part) for part in parts]
-                if fits and (best is None or len(parts) > best[0]):
-                    best = (len(parts), command)
-        return (best[1], said[best[0] :]) if best else None
+        by_name = {tuple(fold(name).split()): command for command in self.commands for name in command.names}
+        said = [fold(word.text[:_LONGEST_WORD]) for word in first_words(body, max(map(len, by_name), default=0))]
+        for count in range(len(said), 0, -1):
+            command = by_name.get(tuple(said[:count]))
+            if command is not None:
+                return command, words(body)[count:]
+        return None
 
     def near_misses(self, body: str) -> list[str]:
         """Return names of commands that the first words of `body` may have been meant to be."""
-        said = words(body)
+        said = [word.text[:_LONGEST_WORD] for word in first_words(body, 2)]
         names = [name for command in self.commands for name in command.names]
         for count in (2, 1):
-            found = close_matches(" ".join(word.text for word in said[:count]), names) if len(said) >= count else []
+            found = close_matches(" ".join(said[:count]), names) if len(said) >= count else []
             if found:
                 return found
         return []
@@ -69,7 +70,7 @@ def find_policies(package: ModuleType) -> tuple[ReminderPolicy[Any], ...]:
         policy: object = getattr(module, "policy", None)
         if not isinstance(policy, ReminderPolicy):
             raise BadDeclaration(f"{module.__name__}: no reminder policy called `policy`")
-        policies.append(policy)
+        policies.append(cast("ReminderPolicy[Any]", policy))
     names = [policy.name for policy in policies]
     if len(set(names)) != len(names) or any(":" in name for name in names):
         raise BadDeclaration(f"names of policies must be unique and without a colon: {names}")

@@ -1,7 +1,7 @@
 """What a reminder policy is: it looks at facts from the database and says what is due.
 
-A policy is one file in `schedules/`: an object `policy` with a name, `facts(session)`, and a pure `plan(facts)`, from which `due(facts, now)`
-follows. The time is an argument; what was said already stands in the database and is not the policy's concern.
+A policy is one file in `schedules/`: an object `policy` with a name, `facts(session)`, and a pure `plan(facts)`, from which
+`due(facts, now)` follows. The time is an argument; what was said already stands in the database and is not the policy's concern.
 """
 
 from abc import ABC, abstractmethod

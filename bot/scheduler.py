@@ -29,7 +29,8 @@ LATE_AFTER = timedelta(hours=1)
 _LOOK_ANYWAY = timedelta(minutes=5)
 """How often a policy looks even if nothing woke it: facts may have changed (another replica, an import)."""
 
-_JOB = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
+# APScheduler's own defaults drop a job that is more than a second late, silently.
+_NEVER_DROPPED = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
 
 
 class Scheduler:
@@ -57,14 +58,12 @@ class Scheduler:
         self._language = language
         self._prefix = prefix
         self._written = written
-        self._jobs = AsyncIOScheduler(timezone=UTC)
+        self._jobs: Any = AsyncIOScheduler(timezone=UTC, job_defaults=_NEVER_DROPPED)  # untyped
 
     def start(self) -> None:
         """Wake every policy now (what was missed is made good), then whenever its next reminder comes."""
         for name in self._policies:
-            self._jobs.add_job(
-                self._wake, IntervalTrigger(seconds=int(_LOOK_ANYWAY.total_seconds())), [name], id=f"look {name}", **_JOB
-            )
+            self._jobs.add_job(self._wake, IntervalTrigger(seconds=int(_LOOK_ANYWAY.total_seconds())), [name], id=f"look {name}")
         self._jobs.start()
         self.wake_all()
 
@@ -76,7 +75,7 @@ class Scheduler:
     def wake_all(self) -> None:
         """Let every policy look now."""
         for name in self._policies:
-            self._jobs.add_job(self._wake, None, [name], id=f"now {name}", replace_existing=True, **_JOB)
+            self._jobs.add_job(self._wake, None, [name], id=f"now {name}", replace_existing=True)
 
     async def jump(self, clock: ShiftedClock) -> datetime | None:
         """Move `clock` to the next reminder of any policy and wake them all. Return that time, None if nothing comes."""
@@ -97,7 +96,7 @@ class Scheduler:
             coming = self._clock.now() + timedelta(seconds=10)
         if coming is not None:
             real = real_time_in(self._clock.real_seconds_until(coming))
-            self._jobs.add_job(self._wake, DateTrigger(real), [name], id=f"next {name}", replace_existing=True, **_JOB)
+            self._jobs.add_job(self._wake, DateTrigger(real), [name], id=f"next {name}", replace_existing=True)
 
     async def look(self, policy: ReminderPolicy[Any]) -> datetime | None:
         """Write down what is due, once. Return when the next reminder comes.
@@ -111,7 +110,8 @@ class Scheduler:
             due = policy.due(facts, now)
             said = await deliveries.known(session, [r.key for r in due])
             fresh = await policies.note_subjects(session, policy.name, {r.subject for r in policy.plan(facts)}, now)
-            new = [await self._write(session, policy, r, now, fresh=r.subject in fresh) for r in due if r.key not in said]
+            sayable = [r for r in due if r.key not in said and r.room in self._rooms.keys()]
+            new = [await self._write(session, policy, r, now, fresh=r.subject in fresh) for r in sayable]
             coming = policy.next_at(facts, now)
         if any(new):
             self._written()

@@ -21,10 +21,16 @@ _TOKEN = re.compile(
       (?P<blank> [ \t]+ | \#[^\n]* )
     | (?P<newline> \n )
     | (?P<string>
-          """ (?: [^"\\] | \\[\s\S] | "(?!"") )*+ (?:"{3,5})?
-        | \'\'\' (?: [^'] | '(?!\'\') )*+ (?:'{3,5})?
-        | "   (?: [^"\\\n] | \\. )*+ "?
-        | '   [^'\n]*+ '?
+          """ (?: [^"\\] | \\[\s\S] | "(?!"") )*+ "{3,5}
+        | \'\'\' (?: [^'] | '(?!\'\') )*+ '{3,5}
+        | "(?!"")   (?: [^"\\\n] | \\. )*+ "
+        | '(?!\'\') [^'\n]*+ '
+      )
+    | (?P<unclosed>
+          """ (?: [^"\\] | \\[\s\S] | "(?!"") )*+
+        | \'\'\' (?: [^'] | '(?!\'\') )*+
+        | "   (?: [^"\\\n] | \\. )*+
+        | '   [^'\n]*+
       )
     | (?P<mark> [\[\]{}=,.] )
     | (?P<word> [^ \t\n"'\[\]{}=,.\#]+ )
@@ -44,7 +50,7 @@ class TooIntricate(ValueError):
 class Token(NamedTuple):
     """A piece of TOML, no blank or comment. `offset` in characters from 0, `line` from 1, both of its beginning."""
 
-    kind: str  # newline, string, mark, word, end
+    kind: str  # newline, string, unclosed (a string), mark, word, end
     text: str
     offset: int
     line: int
@@ -77,8 +83,8 @@ def tokens(source: str) -> list[Token]:
 _STEPS = {"[": 1, "{": 1, "]": -1, "}": -1}
 
 
-def open_bracket(found: list[Token], offset: int) -> Token | None:
-    """Return the innermost `[` or `{` that begins before `offset` and is not closed there."""
+def open_brackets(found: list[Token], offset: int) -> list[Token]:
+    """Return each `[` and `{` that begins before `offset` and is not closed there, the innermost last."""
     opened: list[Token] = []
     for token in found:
         if token.offset >= offset:
@@ -87,7 +93,7 @@ def open_bracket(found: list[Token], offset: int) -> Token | None:
             opened.append(token)
         elif token.text in ("]", "}") and opened:
             opened.pop()
-    return opened[-1] if opened else None
+    return opened
 
 
 class Lines:

@@ -280,7 +280,12 @@ def shown(value: str) -> str:
 
 def _clean(mistakes: Mistakes, path: toml_lines.Path, key: str, value: str, most: int) -> str | None:
     """Return a text without blanks around it and in one spelling (NFC), or None after noting what is wrong with it."""
-    name = unicodedata.normalize("NFC", value.strip(" \t"))
+    value = value.strip(" \t")
+    if len(value) > most:  # before all else: to normalise takes the square of the length
+        message = text("»%(key)s« ist zu lang: %(length)s Zeichen, höchstens %(most)s.", key=key, length=len(value), most=most)
+        mistakes.add(path, message)
+        return None
+    name = unicodedata.normalize("NFC", value)
     hidden = next((c for c in name if unicodedata.category(c) in _INVISIBLE), None)
     if hidden in ("\n", "\r"):
         mistakes.add(path, text("»%(key)s« darf keinen Zeilenumbruch enthalten.", key=key))
@@ -289,11 +294,6 @@ def _clean(mistakes: Mistakes, path: toml_lines.Path, key: str, value: str, most
         mistakes.add(path, text("»%(key)s« enthält das unsichtbare Zeichen %(code)s. Bitte neu eintippen.", key=key, code=code))
     elif not name.strip():
         mistakes.add(path, text("»%(key)s« darf nicht leer sein.", key=key))
-    elif len(name) > most:
-        mistakes.add(
-            path,
-            text("»%(key)s« ist zu lang: %(length)s Zeichen, höchstens %(most)s.", key=key, length=len(name), most=most),
-        )
     else:
         return name
     return None

@@ -28,8 +28,17 @@ class Broadcast:
 
 
 def _from_row(row: sa.Row[Any]) -> Broadcast:
-    values = row._asdict()
-    return Broadcast(**{**values, "labs": tuple(values["labs"]), "state": State(values["state"])})
+    return Broadcast(
+        id=row.id,
+        author=row.author,
+        text=row.text,
+        labs=tuple(row.labs),
+        state=State(row.state),
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        decided_by=row.decided_by,
+        decided_at=row.decided_at,
+    )
 
 
 async def add(session: AsyncSession, *, author: str, text: str, labs: Sequence[str], now: datetime, expires_at: datetime) -> int:

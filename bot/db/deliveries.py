@@ -1,6 +1,6 @@
 """Deliveries: everything that is to be said in a room, once, and what became of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -93,11 +93,14 @@ async def known(session: AsyncSession, keys: Sequence[str]) -> set[str]:
     return set(found)
 
 
-async def claim(session: AsyncSession, *, by: str, now: datetime, lease: timedelta, most: int) -> list[Delivery]:
+async def claim(
+    session: AsyncSession, *, by: str, now: datetime, lease: timedelta, most: int, in_flight: Collection[int] = ()
+) -> list[Delivery]:
     """Take up to `most` rows to send, at most one a room: the oldest that is not done there. Skips what others are taking.
 
     A row claimed by someone else is taken over when its lease has run out. A room whose oldest row waits for another try waits
-    with it, so that the order in a room is kept. The rows come back as they were before the claim.
+    with it, so that the order in a room is kept. `in_flight`: what the caller is sending already. The rows come back as they were
+    before the claim.
     """
     waiting = deliveries.alias()
     oldest = sa.select(sa.func.min(waiting.c.id)).where(waiting.c.done_at.is_(None)).group_by(waiting.c.room)
@@ -108,7 +111,8 @@ async def claim(session: AsyncSession, *, by: str, now: datetime, lease: timedel
             deliveries.c.done_at.is_(None),
             deliveries.c.due_at <= now,
             sa.or_(deliveries.c.retry_at.is_(None), deliveries.c.retry_at <= now),
-            sa.or_(deliveries.c.claimed_by.is_(None), deliveries.c.claimed_by == by, deliveries.c.claimed_at < now - lease),
+            deliveries.c.id.not_in(in_flight),
+            sa.or_(deliveries.c.claimed_at.is_(None), deliveries.c.claimed_by == by, deliveries.c.claimed_at < now - lease),
         )
         .order_by(deliveries.c.id)
         .limit(most)
@@ -137,8 +141,8 @@ async def mark_failed(session: AsyncSession, delivery_id: int, note: str, now: d
 
 
 async def release(session: AsyncSession, delivery_id: int, *, retry_at: datetime, note: str) -> None:
-    """Give it back for another try at `retry_at`."""
-    await _finish(session, delivery_id, claimed_by=None, claimed_at=None, retry_at=retry_at, note=note)
+    """Give it back for another try at `retry_at`. Who tried stays written: it may have been sent all the same."""
+    await _finish(session, delivery_id, claimed_at=None, retry_at=retry_at, note=note)
 
 
 async def _finish(session: AsyncSession, delivery_id: int, **values: object) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot.db.engine import insert_new
 from bot.db.tables import labs, report_series, reports, submissions
 from bot.domain.dates import PartialDate
 from bot.domain.reports import RESEARCH, Debt, OwedBy, Report, Status
@@ -38,12 +39,12 @@ async def debts(session: AsyncSession, debtors: Sequence[str] | None = None) -> 
     """Return what is owed, by `debtors` (lab keys, or `research`) or by all: report by report, labs in the order of the file."""
     handed_in = {(row.report, row.debtor): row for row in await session.execute(sa.select(submissions))}
     all_labs = list(await session.scalars(sa.select(labs.c.key).order_by(labs.c.position)))
-    owed: list[Debt] = []
-    for report in await every(session):
-        for debtor in all_labs if report.owed_by is OwedBy.LAB else [RESEARCH]:
-            if debtors is None or debtor in debtors:
-                owed.append(_debt(report, debtor, handed_in.get((report.key, debtor))))
-    return owed
+    return [
+        _debt(report, debtor, handed_in.get((report.key, debtor)))
+        for report in await every(session)
+        for debtor in (all_labs if report.owed_by is OwedBy.LAB else [RESEARCH])
+        if debtors is None or debtor in debtors
+    ]
 
 
 def _debt(report: Report, debtor: str, row: sa.Row[Any] | None) -> Debt:
@@ -54,13 +55,15 @@ def _debt(report: Report, debtor: str, row: sa.Row[Any] | None) -> Debt:
 
 async def submit(session: AsyncSession, debt: Debt, *, by: str, link: str | None, now: datetime) -> None:
     """Record a report as handed in; a second time replaces link, person and time."""
-    await withdraw(session, debt)
-    await session.execute(
-        submissions.insert().values(report=debt.report.key, debtor=debt.debtor, link=link, submitted_by=by, submitted_at=now)
-    )
+    said = {"link": link, "submitted_by": by, "submitted_at": now}
+    if not await insert_new(session, submissions, report=debt.report.key, debtor=debt.debtor, **said):
+        await session.execute(submissions.update().where(_of(debt)).values(said))
 
 
 async def withdraw(session: AsyncSession, debt: Debt) -> None:
     """Record a report as not handed in."""
-    theirs = sa.and_(submissions.c.report == debt.report.key, submissions.c.debtor == debt.debtor)
-    await session.execute(submissions.delete().where(theirs))
+    await session.execute(submissions.delete().where(_of(debt)))
+
+
+def _of(debt: Debt) -> sa.ColumnElement[bool]:
+    return sa.and_(submissions.c.report == debt.report.key, submissions.c.debtor == debt.debtor)

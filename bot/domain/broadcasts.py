@@ -15,21 +15,26 @@ class State(StrEnum):
     DISCARDED = "discarded"
 
 
-def key(number: int) -> str:
-    """Return what the keys of everything that belongs to a broadcast begin with."""
-    return f"broadcast:{number}:"
+PREVIEW = "broadcast-preview:"
+"""What the keys of previews begin with. Those of the notices do not: a ✅ that a lab puts under a notice decides nothing."""
 
 
 def preview_key(number: int) -> str:
     """Return the key of the preview, to which coordinators react."""
-    return f"{key(number)}preview"
+    return f"{PREVIEW}{number}"
 
 
-def number_of(delivery_key: str) -> int:
-    """Return the number of the broadcast that a delivery belongs to."""
-    return int(delivery_key.split(":")[1])
+def number_of(preview: str) -> int | None:
+    """Return the number of the broadcast whose preview has this key, None if it is none."""
+    number = preview.removeprefix(PREVIEW)
+    return int(number) if preview == f"{PREVIEW}{number}" and number.isdecimal() else None
+
+
+def notices(number: int) -> str:
+    """Return what the keys of a broadcast's notices begin with."""
+    return f"broadcast:{number}:"
 
 
 def lab_keys(number: int, labs: Iterable[str]) -> dict[str, str]:
     """Return the delivery key for each lab that a broadcast goes to."""
-    return {lab: f"{key(number)}lab:{lab}" for lab in labs}
+    return {lab: f"{notices(number)}lab:{lab}" for lab in labs}

@@ -2,7 +2,9 @@
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 _QUOTES = {
     '"': '"',
@@ -16,6 +18,8 @@ _QUOTES = {
     "‘": "’‘",
     "’": "’",
 }
+_LONGEST_QUOTE = 2000
+_CLOSING = {opening: re.compile(rf"[{closers}](?=\s|$)") for opening, closers in _QUOTES.items()}
 _WORD = re.compile(r"\S+")
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn"}
 _KEPT = {"\n", "\t", "\u200d", "\ufe0f"}  # line breaks, and what joins an emoji
@@ -32,29 +36,40 @@ class Word:
 
 def words(message: str) -> list[Word]:
     """Split a message into words. A quotation that opens at the start of a word is one word; one that never closes is none."""
-    found: list[Word] = []
+    return list(each_word(message))
+
+
+def first_words(message: str, most: int) -> list[Word]:
+    """Return the first `most` words of a message, however long it is."""
+    return list(islice(each_word(message), most))
+
+
+def each_word(message: str) -> Iterator[Word]:
+    """Find the words of a message one after the other, as `words` does."""
     position = 0
     while match := _WORD.search(message, position):
         start = match.start()
         closing = _closing_quote(message, start)
         if closing is None:
-            found.append(Word(match.group(), start, match.end()))
+            yield Word(match.group(), start, match.end())
             position = match.end()
         else:
-            found.append(Word(message[start + 1 : closing], start, closing + 1))
+            yield Word(message[start + 1 : closing], start, closing + 1)
             position = closing + 1
-    return found
+
+
+def unquoted(text: str) -> str:
+    """Return `text` without the quotes around it, if they are around all of it."""
+    found = first_words(text, 2)
+    return found[0].text if len(found) == 1 else text
 
 
 def _closing_quote(message: str, start: int) -> int | None:
-    closers = _QUOTES.get(message[start])
-    if closers is None:
+    closing = _CLOSING.get(message[start])
+    match = closing.search(message, start + 1, start + _LONGEST_QUOTE) if closing else None
+    if match is None or (match.end() < len(message) and not message[match.end()].isspace()):
         return None
-    for position in range(start + 1, min(len(message), start + 2000)):
-        at_end = position + 1 == len(message) or message[position + 1].isspace()
-        if message[position] in closers and at_end:
-            return position
-    return None
+    return match.start()
 
 
 def clean(text: str) -> str:

@@ -48,6 +48,14 @@ class PhaseSpan:
         """Last day of the phase, if the event after it has a day."""
         return self.before.when.first - timedelta(days=1) if self.before.when.exact else None
 
+    def surely_holds(self, when: PartialDate) -> bool:
+        """Whether every day that `when` may mean lies in the phase, whenever its events will be."""
+        return self.after.when.last < when.first and when.last < self.before.when.first
+
+    def possibly_holds(self, when: PartialDate) -> bool:
+        """Whether a day that `when` may mean lies in the phase, if its events fall so."""
+        return self.after.when.first < when.last and when.first < self.before.when.last
+
 
 def in_order(events: Iterable[Event]) -> list[Event]:
     """Return events by date; what is vague sorts by its last possible day."""

@@ -1,10 +1,14 @@
 """Reports: what each lab and the research team owes, and how far it has come."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
 from bot.domain.dates import PartialDate
+from bot.domain.matching import fold
+from bot.domain.places import COORDINATORS, RESEARCHERS, Audience, Place, PlaceKind, lab_audience
+from bot.domain.roles import Roles
 
 RESEARCH = "research"
 
@@ -49,3 +53,42 @@ class Debt:
     def overdue(self, today: date) -> bool:
         """Whether it is open and its last possible day is over."""
         return self.status is Status.OPEN and self.report.due.last < today
+
+
+def find_reports(reports: Iterable[Report], word: str) -> list[Report]:
+    """Return the reports that `word` may mean: the one with this key, or those that a bare `1` numbers."""
+    wanted = fold(word)
+    by_key = {fold(report.key): report for report in reports}
+    if wanted in by_key:
+        return [by_key[wanted]]
+    return [report for key, report in by_key.items() if key.rpartition("-")[2] == wanted]
+
+
+def own_debtors(roles: Roles, place: Place) -> tuple[str, ...]:
+    """Return for whom somebody acts in `place`: in a lab's room for that lab only, in the research room for research only."""
+    match place.kind:
+        case PlaceKind.LAB:
+            return tuple(lab for lab in roles.labs if lab == place.lab)
+        case PlaceKind.RESEARCH:
+            return (RESEARCH,) if roles.research else ()
+        case _:
+            return (*roles.labs, *((RESEARCH,) if roles.research else ()))
+
+
+def shown_debtors(roles: Roles, place: Place) -> tuple[str, ...] | None:
+    """Return the debtors whose reports somebody is shown when asking in `place`; None means all of them.
+
+    A coordinator sees everything, and in the room of a lab or of research what belongs there.
+    """
+    if not roles.coordinator:
+        return own_debtors(roles, place)
+    if place.kind is PlaceKind.LAB:
+        return (place.lab,) if place.lab else ()
+    return (RESEARCH,) if place.kind is PlaceKind.RESEARCH else None
+
+
+def debtor_audience(debtor: str | None) -> Audience:
+    """Return who may see a debtor's reports; None stands for several debtors at once, which only coordinators see together."""
+    if debtor is None:
+        return COORDINATORS
+    return RESEARCHERS if debtor == RESEARCH else lab_audience(debtor)

@@ -7,8 +7,8 @@ from bot.rendering.templates import Rendered
 KEY_FIELD = "netzwart.key"
 """Our own field in every event that we send: the delivery's key, by which it is found again in the room."""
 
-MOST_BYTES = 60_000
-"""An event may have 65,536 bytes with its envelope; encryption adds a third to what is inside."""
+MOST_BYTES = 45_000
+"""What a content may have, as JSON in UTF-8: an event may have 65,536 bytes with its envelope, and encryption adds a third."""
 
 
 def message(rendered: Rendered, key: str, *, notifies: bool) -> dict[str, object]:

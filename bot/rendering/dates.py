@@ -12,7 +12,7 @@ _LOCALES = {"en": "en_GB"}  # the people are Europeans: 30 October 2020
 _LAST_MONTH_OF_SEASON = 12
 
 
-def format_partial(when: PartialDate, language: str) -> Text | str:
+def format_partial(when: PartialDate, language: str) -> Text | str:  # noqa: PLR0911  (one line per precision)
     """Return a date as exact as it is: a finished string, or a `Text` where words are needed."""
     locale = _LOCALES.get(language, language)
     match when.precision:

@@ -84,6 +84,9 @@ def _environment(language: str) -> jinja2.Environment:
             return format_moment(value, speech.language)
         return format_day(value, speech.language)
 
+    def state(code: str) -> str:
+        return state_name(code, speech.language)
+
     environment = jinja2.Environment(
         autoescape=True,
         undefined=jinja2.StrictUndefined,
@@ -95,7 +98,8 @@ def _environment(language: str) -> jinja2.Environment:
     )
     install = cast("Callable[..., None]", getattr(environment, "install_gettext_translations"))  # noqa: B009  (added by the extension)
     install(speech.translations, newstyle=True)
-    environment.filters.update(when=when, state=lambda code: state_name(code, speech.language), markdown=_markdown, pill=_pill)
+    filters = cast("dict[str, Any]", environment.filters)
+    filters.update(when=when, state=state, markdown=_markdown, pill=_pill)
     return environment
 
 

@@ -1,0 +1,41 @@
+# Everything that a fresh machine needs is Python 3.11 or newer and make; the rest is fetched into .venv.
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: setup demo test docs lock clean
+
+setup: .venv/ready
+
+# uv where it can be had (seconds), else pip. The lock holds hashes: what is installed is what was tested.
+.venv/ready: requirements/development.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Netzwart needs Python 3.11 or newer; try: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
+	@rm -rf .venv && $(PYTHON) -m venv .venv
+	@if $(BIN)/python -m pip install --quiet --disable-pip-version-check uv 2>/dev/null && \
+	    $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/development.txt; then :; else \
+	    $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/development.txt; fi
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: setup
+	@$(BIN)/netzwart demo
+
+test: setup
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/basedpyright
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m bot.documentation --check
+	@$(BIN)/pytest
+
+# The documentation of the commands and the catalogue, made anew from the code.
+docs: setup
+	@$(BIN)/python -m bot.documentation
+
+# New versions of everything we stand on. Addresses of package indexes stay out of the files.
+lock: setup
+	@$(BIN)/uv pip compile --quiet --upgrade pyproject.toml --generate-hashes --no-emit-index-url --no-header --universal -o requirements/runtime.txt
+	@$(BIN)/uv pip compile --quiet --upgrade pyproject.toml --extra demo --group dev --generate-hashes --no-emit-index-url --no-header --universal -o requirements/development.txt
+
+clean:
+	@rm -rf .venv .demo .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,279 @@
+"""The wiring: the only place that knows commands, schedules and Matrix at once."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import AsyncGenerator
+
+import structlog
+
+import commands
+import schedules
+from bot import logs
+from bot.authorising import Authoriser
+from bot.clock import Clock, ShiftedClock
+from bot.config import Config, secret
+from bot.db import deliveries, rooms
+from bot.db.engine import Database, connect
+from bot.db.schema import check_schema
+from bot.delivery import Drain
+from bot.dispatcher import Dispatcher, Identity
+from bot.domain.places import COORDINATION, NETWORK, Place, PlaceKind
+from bot.domain.roles import Role
+from bot.errors import ChatUnavailable, LoginFailed, text
+from bot.matrix import session as sessions
+from bot.matrix.client import GuardedClient, log_in
+from bot.matrix.inbox import Inbox
+from bot.matrix.journal import Journal
+from bot.matrix.membership import HomeserverMembership
+from bot.matrix.rooms import RoomKeeper
+from bot.matrix.sender import RoomSender
+from bot.matrix.session import Session
+from bot.matrix.sync import SyncLoop
+from bot.network_rooms import NetworkRooms
+from bot.registry import find_commands, find_policies
+from bot.rendering import catalogue, content, render, template
+from bot.scheduler import Scheduler
+
+log = structlog.get_logger(__name__)
+
+_SETTLE_EVERY = 60.0
+_ROOM_IS_OPEN = template(
+    "<p>{% trans room=room %}Der Raum »{{ room }}« ist öffentlich, auf Anklopfen offen oder für alle lesbar. Solange das so ist, gibt er"
+    " bei mir niemandem Rechte. Bitte stellt ihn auf »nur mit Einladung« und den Verlauf auf »nur Mitglieder«.{% endtrans %}</p>"
+)
+
+
+async def run(config: Config, clock: Clock) -> None:
+    """Run the bot until SIGTERM or SIGINT. Raises `NetzwartError` for what an administrator has to mend."""
+    database = connect(config.database.url)
+    with contextlib.ExitStack() as held:
+        held.enter_context(sessions.lock(config.matrix.state_dir))
+        try:
+            await check_schema(database)
+            async with _logged_in(config) as (client, journal):
+                await Bot(config, clock, database, client, journal).run()
+        finally:
+            await database.close()
+
+
+@contextlib.asynccontextmanager
+async def _logged_in(config: Config) -> AsyncGenerator[tuple[GuardedClient, Journal]]:
+    """Give a client that is logged in, with its journal open."""
+    login = await _login(config)
+    logs.hide([login.access_token])
+    client = GuardedClient(config.matrix.homeserver, login.user_id, login.device_id, config.matrix.state_dir)
+    try:
+        yield client, Journal(client.resume(login.access_token))
+    finally:
+        await client.close()
+
+
+async def _login(config: Config) -> Session:
+    """Return the login to use: the issued token, the one kept from before, or a new device by password."""
+    matrix = config.matrix
+    token = secret(matrix.access_token, matrix.access_token_file)
+    if token is not None:
+        return Session(matrix.user_id, matrix.device_id or "", token)
+    kept = sessions.load(matrix.state_dir, matrix.user_id)
+    if kept is not None:
+        return kept
+    password = secret(matrix.password, matrix.password_file) or ""
+    logs.hide([password])
+    device_id, token = await _patiently_log_in(config, password)
+    session = Session(matrix.user_id, device_id, token)
+    sessions.save(matrix.state_dir, session)
+    log.info("logged_in", user_id=session.user_id, device_id=session.device_id)
+    return session
+
+
+async def _patiently_log_in(config: Config, password: str) -> tuple[str, str]:
+    pause = 1.0
+    while True:
+        try:
+            return await log_in(config.matrix.homeserver, config.matrix.user_id, password)
+        except ChatUnavailable as error:
+            log.warning("homeserver_unreachable", reason=str(error), seconds=pause)
+            await asyncio.sleep(pause)  # nothing runs yet that could be waited for
+            pause = min(pause * 2, 60.0)
+
+
+class Bot:
+    """One running bot: its parts, put together."""
+
+    def __init__(self, config: Config, clock: Clock, database: Database, client: GuardedClient, journal: Journal) -> None:
+        zone, language = config.network.zone, config.network.language
+        self._config = config
+        self._clock = clock
+        self._database = database
+        self._client = client
+        self._rooms = NetworkRooms(config.network.rooms())
+        self._membership = HomeserverMembership(client)
+        self._authoriser = Authoriser(self._membership, self._rooms, client.user_id)
+        self._identity = Identity(client.user_id, _prefixes(config.matrix.prefix), _names(client.user_id))
+        self._scheduler = Scheduler(
+            database=database,
+            policies=find_policies(schedules),
+            settings=config.reminders,
+            network_rooms=self._rooms,
+            clock=clock,
+            zone=zone,
+            language=language,
+            prefix=config.matrix.prefix,
+            written=self._wake_drain,
+        )
+        self._drain = Drain(
+            database=database,
+            chat=RoomSender(client),
+            network_rooms=self._rooms,
+            clock=clock,
+            device=client.device_id or "",
+            still_wanted=self._scheduler.still_wanted,
+        )
+        self._dispatcher = Dispatcher(
+            database=database,
+            registry=find_commands(commands),
+            authoriser=self._authoriser,
+            network_rooms=self._rooms,
+            identity=self._identity,
+            clock=clock,
+            zone=zone,
+            language=language,
+            written=self._wake_drain,
+        )
+        self._keeper = RoomKeeper(client, self._rooms, self._has_role, self._why_not)
+        self._inbox = Inbox(
+            journal,
+            client.user_id,
+            message=self._dispatcher.handle,
+            reaction=self._dispatcher.handle_reaction,
+            invite=self._keeper.handle_invite,
+        )
+        self._sync = SyncLoop(client, journal, self._arrived)
+        self._stopping = asyncio.Event()
+        self._open_rooms: frozenset[str] = frozenset()
+
+    async def run(self) -> None:
+        """Sync, join, say `ready`, and work until told to stop."""
+        self._listen_to_signals()
+        await self._get_ready()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._drain.run(), name="drain")
+            tasks.create_task(self._inbox.run(), name="inbox")
+            tasks.create_task(self._sync_until_stopped(), name="sync")
+            tasks.create_task(self._keep_rooms(), name="rooms")
+            self._scheduler.start()
+            if not self._stopping.is_set():
+                log.info("ready", user_id=self._client.user_id, device_id=self._client.device_id, rooms=len(self._rooms.resolved()))
+            await self._stopping.wait()
+            self._stop_all()
+        log.info("stopped")
+
+    async def _get_ready(self) -> None:
+        while not await self._sync.turn(wait_ms=1) and not self._stopping.is_set():
+            await self._pause(2.0)
+        await self._settle_rooms()
+        await self._inbox.settle()
+        while not await self._sync.turn(wait_ms=1) and not self._stopping.is_set():
+            await self._pause(2.0)
+        self._keeper.learn_names()
+
+    async def _sync_until_stopped(self) -> None:
+        try:
+            await self._sync.run()
+        except LoginFailed:
+            self._stopping.set()
+            raise
+
+    def _stop_all(self) -> None:
+        self._scheduler.stop()
+        self._sync.stop()
+        self._inbox.stop()
+        self._drain.stop()
+
+    async def _keep_rooms(self) -> None:
+        """Look again from time to time for rooms that could not be found or joined."""
+        while not self._stopping.is_set():
+            await self._pause(_SETTLE_EVERY)
+            if not self._stopping.is_set():
+                await self._settle_rooms()
+
+    async def _settle_rooms(self) -> None:
+        async with self._database.begin() as session:
+            pinned = await rooms.pinned(session)
+        fresh = await self._keeper.resolve(pinned)
+        async with self._database.begin() as session:
+            for key, room_id in fresh.items():
+                configured = self._rooms.configured(key)
+                await rooms.pin(session, key=key, configured=configured, room_id=room_id, now=self._clock.now())
+        await self._keeper.join_configured()
+        self._wake_drain()
+
+    def _arrived(self) -> None:
+        """A sync is written: learn what changed about the rooms, and work off what came."""
+        self._keeper.learn_names()
+        self._inbox.arrived()
+        opened = frozenset(key for key, room_id in self._rooms.resolved().items() if self._membership.is_open(room_id))
+        if opened - self._open_rooms:
+            self._report_open_rooms(opened - self._open_rooms)
+        self._open_rooms = opened
+
+    def _report_open_rooms(self, opened: frozenset[str]) -> None:
+        for key in opened:
+            log.error("room_is_open", room=key, effect="it grants nothing until it is invite-only and not world-readable")
+        self._background = asyncio.ensure_future(self._tell_coordinators(sorted(opened)))
+
+    async def _tell_coordinators(self, opened: list[str]) -> None:
+        language = self._config.network.language
+        now = self._clock.now()
+        async with self._database.begin() as session:
+            for key in opened:
+                delivery_key = f"room-open:{key}:{now.date().isoformat()}"
+                rendered = render(_ROOM_IS_OPEN, language, {"room": self._rooms.label(key)})
+                body = content.message(rendered, delivery_key, notifies=True)
+                await deliveries.add(session, key=delivery_key, room=COORDINATION, content=body, now=now)
+        self._wake_drain()
+
+    async def _has_role(self, user_id: str) -> bool:
+        nowhere = Place(PlaceKind.UNKNOWN, "")
+        return (await self._authoriser.roles(user_id, nowhere, Role.MEMBER)).member
+
+    def _why_not(self) -> str:
+        sentence = text(
+            "Ich antworte nur Menschen aus dem Netzwerk »%(network)s«, im Direktchat zu zweit. Zugang gibt der Raum »%(room)s«.",
+            network=self._config.network.name,
+            room=self._rooms.label(NETWORK),
+        )
+        return catalogue(self._config.network.language).say(sentence)
+
+    def _wake_drain(self) -> None:
+        self._drain.wake()
+
+    def _listen_to_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stopping.set)
+        if isinstance(self._clock, ShiftedClock):
+            loop.add_signal_handler(signal.SIGUSR1, self._jump, self._clock)
+
+    def _jump(self, clock: ShiftedClock) -> None:
+        async def jump() -> None:
+            coming = await self._scheduler.jump(clock)
+            log.info("clock_jumped", to=coming.isoformat() if coming else None)
+
+        self._jumping = asyncio.ensure_future(jump())
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+        except TimeoutError:
+            return
+
+
+def _prefixes(prefix: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((prefix, "!nw"))) if prefix == "!netz" else (prefix,)
+
+
+def _names(user_id: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(("Netzwart", user_id.removeprefix("@").split(":")[0], user_id.removeprefix("@"))))

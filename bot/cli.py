@@ -1,0 +1,213 @@
+"""The command line: `netzwart VERB`. Each verb says what it did in the language of the environment, and by its exit status.
+
+0: done · 1: could not be done now, or was declined · 2: something has to be mended first (configuration, file, database).
+"""
+
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable, Coroutine
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, cast
+from urllib.parse import urlsplit
+
+import typer
+
+from bot import app, logs
+from bot.clock import Clock, ShiftedClock, SystemClock
+from bot.config import Config, ConfigMistakes, load_config
+from bot.db.engine import Database, Unavailable, connect
+from bot.db.schema import check_schema, migrate
+from bot.errors import DatabaseNotReady, LoginFailed, NetzwartError, StoreInUse, Text, text
+from bot.rendering import catalogue
+
+
+def language(settings: Config | None = None) -> str:
+    """Return the language for the terminal: the network's, else that of the environment, else German."""
+    if settings is not None:
+        return settings.network.language
+    for name in ("NETZWART_LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"):
+        if os.environ.get(name, "")[:2] in ("de", "en"):
+            return os.environ[name][:2]
+    return "de"
+
+
+def _t(msgid: str) -> str:
+    return catalogue(language()).say(text(msgid))
+
+
+cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+ConfigPath = Annotated[Path, typer.Option("--config", help=_t("Die Konfigurationsdatei."))]
+DEFAULT_CONFIG = Path("config.toml")
+MEND_FIRST = 2
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+
+
+def main() -> None:
+    """Run the command line."""
+    cli()
+
+
+@cli.command(help=_t("Startet Netzwart, bis er beendet wird."))
+def run(
+    config: ConfigPath = DEFAULT_CONFIG,
+    clock_at: Annotated[
+        str | None, typer.Option(help=_t("Diese Zeit zeigen (Vorführung, Prüfung), z. B. 2020-10-12T09:00."))
+    ] = None,
+    clock_rate: Annotated[float, typer.Option(help=_t("Wievielmal so schnell diese Uhr läuft."))] = 1.0,
+) -> None:
+    """Run the bot until it is told to stop."""
+    settings = _load(config)
+    logs.set_up(settings.log.level, settings.log.format)
+    _complete(app.run(settings, _clock(settings, clock_at, clock_rate)))
+
+
+@cli.command(name="migrate", help=_t("Bringt die Tabellen auf den Stand, den dieses Netzwart braucht."))
+def migrate_verb(
+    config: ConfigPath = DEFAULT_CONFIG,
+    to: Annotated[str, typer.Option(help=_t("Ein Stand, head (der neueste) oder base (keine Tabellen)."))] = "head",
+) -> None:
+    """Bring the database's tables to the version that this Netzwart needs."""
+    settings = _load(config)
+    before, after = _complete(_migrate(settings, to))
+    say(text("Die Datenbank hatte den Stand %(before)s und hat jetzt %(after)s.", before=before or "–", after=after or "–"))
+
+
+@cli.command(name="import", help=_t("Zeigt, was eine Datendatei ändern würde, und übernimmt alles oder nichts."))
+def import_verb(
+    file: Annotated[Path, typer.Argument(help=_t("Die Datendatei des Netzwerks (TOML)."))],
+    config: ConfigPath = DEFAULT_CONFIG,
+    yes: Annotated[bool, typer.Option("--yes", help=_t("Ohne Rückfrage übernehmen."))] = False,  # noqa: FBT002  (Typer's flags are booleans)
+) -> None:
+    """Show what a data file would change, and apply all of it or nothing."""
+    from bot.verbs.import_network import import_network
+
+    settings = _load(config)
+    speech = catalogue(language(settings))
+
+    async def work(database: Database) -> int:
+        return await import_network(database, file, yes=yes, ask=typer.confirm, show=typer.echo, translate=speech.say)
+
+    raise typer.Exit(_complete(_with_database(settings, work)))
+
+
+@cli.command(help=_t("Prüft Einstellungen, Datenbank, Homeserver und Räume: je eine Zeile."))
+def check(config: ConfigPath = DEFAULT_CONFIG) -> None:
+    """Check every setting, the database, the homeserver, encryption, rooms and rights: one line each."""
+    from bot.verbs.check import check as check_all
+
+    settings = _load(config)
+    raise typer.Exit(_complete(check_all(settings, say)))
+
+
+@cli.command(help=_t("Zeigt ohne Homeserver, was wann wohin gesendet würde."))
+def simulate(
+    first: Annotated[str, typer.Option("--from", help=_t("Erster Tag, z. B. 2020-10-01."))],
+    until: Annotated[str, typer.Option("--until", help=_t("Letzter Tag."))],
+    data: Annotated[Path | None, typer.Option(help=_t("Eine Datendatei statt der Datenbank."))] = None,
+    config: ConfigPath = DEFAULT_CONFIG,
+    as_json: Annotated[bool, typer.Option("--json", help=_t("Je Zeile ein JSON-Objekt."))] = False,  # noqa: FBT002  (Typer's flags are booleans)
+) -> None:
+    """Show what would be sent where, without a homeserver."""
+    from bot.verbs.simulate import simulate as simulate_period
+
+    settings = _load(config) if data is None or config.exists() else None
+    status = _complete(simulate_period(settings, data, first, until, show=typer.echo, say=say, as_json=as_json))
+    raise typer.Exit(status)
+
+
+@cli.command(help=_t("Führt einen Tag des Beispielnetzwerks auf einem eigenen Homeserver vor."))
+def demo(
+    folder: Annotated[Path, typer.Option(help=_t("Wohin die Vorführung schreiben darf; wird bei jedem Start geleert."))] = Path(
+        ".demo"
+    ),
+) -> None:
+    """Play a day of the example network on a homeserver of its own."""
+    from bot.demo.play import main as play
+
+    raise typer.Exit(play(folder, interactive=sys.stdin.isatty() and sys.stdout.isatty()))
+
+
+def say(message: Text) -> None:
+    """Print a sentence in the reader's language."""
+    typer.echo(catalogue(language()).say(message))
+
+
+def _load(path: Path) -> Config:
+    try:
+        return load_config(path)
+    except ConfigMistakes as mistakes:
+        for mistake in mistakes.mistakes:
+            say(mistake)
+        raise typer.Exit(MEND_FIRST) from mistakes
+
+
+def _clock(settings: Config, at: str | None, rate: float) -> Clock:
+    if at is None:
+        return SystemClock()
+    if urlsplit(settings.matrix.homeserver).hostname not in _LOOPBACK:
+        _give_up(text("--clock-at geht nur mit einem Homeserver auf diesem Rechner (127.0.0.1 oder localhost)."))
+    try:
+        start = datetime.fromisoformat(at)
+    except ValueError:
+        _give_up(text("»%(time)s« ist keine Zeit. Richtig wäre zum Beispiel 2020-10-12T09:00.", time=at))
+    if not 0 < rate <= 1_000_000:  # noqa: PLR2004  (a year in half a minute)
+        _give_up(text("--clock-rate muss größer als 0 sein."))
+    return ShiftedClock(start if start.tzinfo else start.replace(tzinfo=settings.network.zone), rate)
+
+
+async def _migrate(settings: Config, target: str) -> tuple[str | None, str | None]:
+    database = connect(settings.database.url)
+    try:
+        return await migrate(database, target)
+    finally:
+        await database.close()
+
+
+async def _with_database(settings: Config, work: Callable[[Database], Awaitable[int]]) -> int:
+    database = connect(settings.database.url)
+    try:
+        await check_schema(database)
+        return await work(database)
+    finally:
+        await database.close()
+
+
+def _complete(work: Coroutine[Any, Any, Any]) -> Any:
+    """Run to the end; turn what an administrator can mend into one line and an exit status."""
+    try:
+        return asyncio.run(work)
+    except (NetzwartError, *Unavailable) as error:
+        _explain(error)
+    except BaseExceptionGroup as group:  # what ended one of the bot's tasks ended them all
+        first = _first(group)
+        if not isinstance(first, (NetzwartError, *Unavailable)):
+            raise
+        _explain(first)
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    error = group.exceptions[0]
+    return _first(cast("BaseExceptionGroup[BaseException]", error)) if isinstance(error, BaseExceptionGroup) else error
+
+
+def _explain(error: BaseException) -> NoReturn:
+    match error:
+        case DatabaseNotReady():
+            _give_up(error.text)
+        case StoreInUse():
+            _give_up(text("Ein anderer Netzwart-Prozess benutzt schon %(folder)s.", folder=str(error)))
+        case LoginFailed():
+            _give_up(text("Der Homeserver lässt mich nicht hinein: %(reason)s", reason=str(error)))
+        case NetzwartError():
+            _give_up(text("Das ging nicht: %(reason)s", reason=str(error)), status=1)
+        case _:
+            reason = str(error).splitlines()[0]
+            _give_up(text("Die Datenbank ist nicht erreichbar: %(reason)s", reason=reason), status=1)
+
+
+def _give_up(message: Text, status: int = MEND_FIRST) -> NoReturn:
+    typer.echo(catalogue(language()).say(message), err=True)
+    raise typer.Exit(status)

@@ -1,0 +1,65 @@
+"""The log: one structured event a line on standard output, also for what libraries log. No message text, no secrets."""
+
+import logging
+import sys
+from collections.abc import Iterable
+from typing import Any, Literal
+
+import structlog
+from structlog.typing import EventDict, WrappedLogger
+
+_HIDDEN = "***"
+
+
+class _HideSecrets:
+    """The last guard: whatever a library puts into a line, our secrets are taken out of it."""
+
+    def __init__(self) -> None:
+        self.secrets: set[str] = set()
+
+    def __call__(self, _logger: WrappedLogger, _name: str, line: Any) -> Any:
+        if isinstance(line, str):
+            for secret in self.secrets:
+                line = line.replace(secret, _HIDDEN)
+        return line
+
+
+_hide_secrets = _HideSecrets()
+
+
+def hide(secrets: Iterable[str | None]) -> None:
+    """Never let these strings into the log."""
+    _hide_secrets.secrets.update(secret for secret in secrets if secret)
+
+
+def set_up(level: str, style: Literal["auto", "json", "console"]) -> None:
+    """Start logging to standard output: JSON, or coloured lines on a terminal (`auto` looks which it is)."""
+    console = style == "console" or (style == "auto" and sys.stdout.isatty())
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    last: list[Any] = [structlog.dev.ConsoleRenderer()] if console else [structlog.processors.dict_tracebacks, _json]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared,
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last, _hide_secrets],
+    )
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(formatter)
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    for noisy in ("nio", "peewee", "apscheduler", "alembic", "asyncio"):
+        logging.getLogger(noisy).setLevel("DEBUG" if level == "debug" else "WARNING")
+
+
+def _json(logger: WrappedLogger, name: str, event: EventDict) -> str | bytes:
+    return structlog.processors.JSONRenderer(ensure_ascii=False)(logger, name, event)

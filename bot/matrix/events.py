@@ -1,0 +1,87 @@
+"""From raw events to what the bot can act on. Everything in an event may be wrong or hostile; what does not fit is nothing."""
+
+import re
+from collections.abc import Mapping
+from html import unescape
+from typing import Any, cast
+from urllib.parse import quote, unquote
+
+from bot.command import Message, Reaction
+from bot.domain.chat_words import without_reply_fallback
+
+_PILL = re.compile(r'<a href="https://matrix\.to/#/([^"]{1,300})">([^<]{1,300})</a>')
+_VARIATION_SELECTORS = str.maketrans("", "", "\ufe0e\ufe0f")
+
+
+def readable(source: Mapping[str, Any], own_user_id: str) -> bool:
+    """Whether a timeline event may be of interest: a message or reaction of somebody else, with an id."""
+    return (
+        source.get("type") in ("m.room.message", "m.reaction")
+        and isinstance(source.get("event_id"), str)
+        and isinstance(source.get("sender"), str)
+        and source.get("sender") != own_user_id
+        and isinstance(source.get("content"), dict)
+    )
+
+
+def parse(source: Mapping[str, Any], room_id: str, own_user_id: str) -> Message | Reaction | None:
+    """Return the message or reaction that an event is, or None for everything that is not for a bot to act on.
+
+    Notices (other bots, ourselves), edits, redacted events and messages without a text are None.
+    """
+    if not readable(source, own_user_id):
+        return None
+    content = cast("dict[str, Any]", source["content"])
+    relation = _object(content.get("m.relates_to"))
+    if source["type"] == "m.reaction":
+        return _reaction(source, room_id, relation)
+    body = content.get("body")
+    if content.get("msgtype") != "m.text" or not isinstance(body, str) or relation.get("rel_type") == "m.replace":
+        return None
+    is_reply = bool(_object(relation.get("m.in_reply_to")))
+    return Message(
+        event_id=source["event_id"],
+        room_id=room_id,
+        sender=source["sender"],
+        body=without_reply_fallback(body) if is_reply else body,
+        thread=_text(relation.get("event_id")) if relation.get("rel_type") == "m.thread" else None,
+        mentions=_mentions(content),
+        pill=_pill_at_start(content.get("formatted_body"), own_user_id),
+    )
+
+
+def _reaction(source: Mapping[str, Any], room_id: str, relation: Mapping[str, Any]) -> Reaction | None:
+    target, symbol = relation.get("event_id"), relation.get("key")
+    if relation.get("rel_type") != "m.annotation" or not isinstance(target, str) or not isinstance(symbol, str):
+        return None
+    return Reaction(source["event_id"], room_id, source["sender"], target, symbol.translate(_VARIATION_SELECTORS))
+
+
+def _mentions(content: Mapping[str, Any]) -> frozenset[str]:
+    user_ids = _object(content.get("m.mentions")).get("user_ids")
+    return frozenset(u for u in cast("list[object]", user_ids) if isinstance(u, str)) if isinstance(user_ids, list) else frozenset()
+
+
+def _pill_at_start(formatted: object, own_user_id: str) -> str | None:
+    """Return the label of a pill that points to us, if the formatted body begins with one."""
+    if not isinstance(formatted, str):
+        return None
+    before, marker, after = formatted.partition("</mx-reply>")
+    start = (after if marker else before).lstrip().removeprefix("<p>").lstrip()
+    match = _PILL.match(start)
+    if match is None or unquote(match[1]) != own_user_id:
+        return None
+    return unescape(match[2])
+
+
+def _object(value: object) -> Mapping[str, Any]:
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def room_path(room_id: str) -> str:
+    """Return the path of a room in the client-server API."""
+    return f"/rooms/{quote(room_id, safe='')}"

@@ -1,0 +1,107 @@
+"""Works off the journal: every entry once, in order within a room, several rooms at a time.
+
+An entry is struck out after its effect is committed. A crash in between brings it back, and the shared database says that it is done.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from bot.command import Message, Reaction
+from bot.db.engine import Unavailable
+from bot.errors import ChatUnavailable, MembershipUnknown
+from bot.matrix.events import parse
+from bot.matrix.journal import Entry, Journal
+
+log = structlog.get_logger(__name__)
+
+ROOMS_AT_ONCE = 8
+_LONGEST_PAUSE = 30.0
+
+
+class Inbox:
+    """Hands messages, reactions and invites to those who handle them. They raise what is to be tried again, and nothing else."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        own_user_id: str,
+        *,
+        message: Callable[[Message], Awaitable[None]],
+        reaction: Callable[[Reaction], Awaitable[None]],
+        invite: Callable[[Entry], Awaitable[None]],
+    ) -> None:
+        self._journal = journal
+        self._own_user_id = own_user_id
+        self._message = message
+        self._reaction = reaction
+        self._invite = invite
+        self._arrived = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._busy: dict[str, asyncio.Task[None]] = {}
+
+    def arrived(self) -> None:
+        """Look now: something was written into the journal."""
+        self._arrived.set()
+
+    def stop(self) -> None:
+        """End `run` after what is being handled."""
+        self._stopping.set()
+        self._arrived.set()
+
+    async def run(self) -> None:
+        """Work until `stop()`."""
+        while not self._stopping.is_set():
+            self._arrived.clear()
+            for room_id in self._journal.rooms_with_work():
+                if room_id not in self._busy and len(self._busy) < ROOMS_AT_ONCE:
+                    task = asyncio.create_task(self._work_off(room_id), name=f"inbox {room_id}")
+                    self._busy[room_id] = task
+                    task.add_done_callback(self._room_done)
+            await self._arrived.wait()
+        await asyncio.gather(*self._busy.values())
+
+    async def settle(self) -> None:
+        """Work off everything that is there now (before the bot says that it is ready)."""
+        for room_id in self._journal.rooms_with_work():
+            await self._work_off(room_id)
+
+    def _room_done(self, task: asyncio.Task[None]) -> None:
+        self._busy = {room: busy for room, busy in self._busy.items() if busy is not task}
+        self._arrived.set()
+        if not task.cancelled() and task.exception() is not None:
+            log.error("inbox_task_failed", task=task.get_name(), exc_info=task.exception())
+
+    async def _work_off(self, room_id: str) -> None:
+        failures = 0
+        while not self._stopping.is_set() and (entry := self._journal.next_in(room_id)) is not None:
+            try:
+                await self._handle(entry)
+            except (*Unavailable, ChatUnavailable, MembershipUnknown) as error:
+                failures += 1
+                log.warning("entry_postponed", event_id=entry.event_id, reason=f"{type(error).__name__}: {error}")
+                await self._pause(min(_LONGEST_PAUSE, 0.5 * 2.0 ** min(failures, 6)) * random.uniform(0.5, 1.0))  # noqa: S311  (spreads retries)
+                continue
+            except Exception:
+                log.exception("entry_dropped", event_id=entry.event_id, kind=entry.kind)
+            failures = 0
+            self._journal.done(entry.seq)
+
+    async def _handle(self, entry: Entry) -> None:
+        if entry.kind == "invite":
+            await self._invite(entry)
+            return
+        event = parse(entry.source, entry.room_id, self._own_user_id)
+        if isinstance(event, Message):
+            await self._message(event)
+        elif isinstance(event, Reaction):
+            await self._reaction(event)
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+        except TimeoutError:
+            return

@@ -1,0 +1,34 @@
+"""Who is in a room, asked of the homeserver now; and whether being in it means anything."""
+
+from typing import Any, cast
+
+from bot.errors import ChatRefused, ChatUnavailable, MembershipUnknown
+from bot.matrix.client import GuardedClient
+from bot.matrix.events import room_path
+
+OPEN_JOIN_RULES = {"public", "knock", "knock_restricted"}
+
+
+class HomeserverMembership:
+    """Asks `joined_members`: it refuses where a plain state read would answer with what was true before we were thrown out."""
+
+    def __init__(self, client: GuardedClient) -> None:
+        self._client = client
+
+    async def joined(self, room_id: str) -> frozenset[str]:
+        """Return the user ids joined to a room now; empty if we are not in it. Raises `MembershipUnknown` without an answer."""
+        try:
+            answer = await self._client.call("GET", f"{room_path(room_id)}/joined_members", seconds=10)
+        except ChatRefused:
+            return frozenset()
+        except ChatUnavailable as error:
+            raise MembershipUnknown(room_id, str(error)) from error
+        joined: Any = answer.get("joined")
+        if not isinstance(joined, dict):
+            raise MembershipUnknown(room_id, "no list of members in the answer")
+        return frozenset(cast("dict[str, object]", joined))
+
+    def is_open(self, room_id: str) -> bool:
+        """Whether the room is public, knockable or world-readable, as of the last sync."""
+        room: Any = self._client.rooms.get(room_id)
+        return room is not None and (room.join_rule in OPEN_JOIN_RULES or room.history_visibility == "world_readable")

@@ -1,0 +1,129 @@
+"""`netzwart check`: settings, database, homeserver and rooms, one line each."""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+from bot.config import Config, secret
+from bot.db.engine import Unavailable, connect
+from bot.db.labs import every as every_lab
+from bot.db.schema import newest_version, version_of
+from bot.errors import ChatUnavailable, LoginFailed, Text, text
+from bot.matrix.inspection import Inspection, inspect
+
+Say = Callable[[Text], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line. `good` None: worth knowing, but nothing has to be mended."""
+
+    good: bool | None
+    text: Text
+
+    def line(self) -> Text:
+        """Return the line with its mark."""
+        mark = {True: "✓", False: "✗", None: "!"}[self.good]
+        return text("%(mark)s %(finding)s", mark=mark, finding=self.text)
+
+
+async def check(config: Config, say: Say) -> int:
+    """Say every finding as it is made. Return 0 if nothing has to be mended, else 1."""
+    good = True
+    say(Finding(True, text("Die Konfiguration ist vollständig.")).line())
+    for findings in (_database(config), _homeserver(config)):
+        async for finding in findings:
+            say(finding.line())
+            good = good and finding.good is not False
+    return 0 if good else 1
+
+
+async def _database(config: Config) -> AsyncIterator[Finding]:
+    database = connect(config.database.url)
+    try:
+        found, expected = await version_of(database), newest_version()
+        if found != expected:
+            wrong = text(
+                "Datenbank: Stand %(found)s, gebraucht wird %(expected)s: netzwart migrate", found=found or "–", expected=expected
+            )
+            yield Finding(False, wrong)
+            return
+        yield Finding(True, text("Datenbank: erreichbar, Stand %(found)s.", found=found))
+        async with database.begin() as session:
+            labs = {lab.key: lab.name for lab in await every_lab(session)}
+    except Unavailable as error:
+        yield Finding(False, text("Datenbank: nicht erreichbar: %(reason)s", reason=str(error.orig)))
+        return
+    finally:
+        await database.close()
+    for finding in _labs(config, labs):
+        yield finding
+
+
+def _labs(config: Config, labs: dict[str, str]) -> list[Finding]:
+    """Compare the labs of the data with the rooms of the configuration."""
+    if not labs:
+        return [Finding(None, text("Daten: noch keine Labore; netzwart import FILE liest sie ein."))]
+    rooms = config.network.lab_rooms
+    unknown = [
+        Finding(False, text("network.lab_rooms.%(key)s: ein Labor »%(key)s« gibt es nicht.", key=key))
+        for key in rooms
+        if key not in labs
+    ]
+    without = [
+        Finding(None, text("Labor »%(lab)s« hat keinen Raum (network.lab_rooms.%(key)s).", lab=name, key=key))
+        for key, name in labs.items()
+        if key not in rooms
+    ]
+    return [Finding(True, text("Daten: %(count)s Labore.", count=len(labs))), *unknown, *without]
+
+
+async def _homeserver(config: Config) -> AsyncIterator[Finding]:
+    matrix = config.matrix
+    try:
+        token = secret(matrix.access_token, matrix.access_token_file)
+        password = secret(matrix.password, matrix.password_file)
+        looking = inspect(
+            matrix.homeserver, matrix.user_id, matrix.state_dir, token=token, device_id=matrix.device_id, password=password
+        )
+        async with looking as inspection:
+            who = await inspection.who()
+            if who != matrix.user_id:
+                yield Finding(
+                    False, text("Homeserver: der Zugang gehört %(who)s, nicht %(wanted)s.", who=who, wanted=matrix.user_id)
+                )
+                return
+            yield Finding(True, text("Homeserver: angemeldet als %(who)s.", who=who))
+            async for finding in _rooms(config, inspection):
+                yield finding
+    except LoginFailed as error:
+        yield Finding(False, text("Homeserver: keine Anmeldung: %(reason)s", reason=str(error)))
+    except ChatUnavailable as error:
+        yield Finding(False, text("Homeserver: %(url)s antwortet nicht: %(reason)s", url=matrix.homeserver, reason=str(error)))
+
+
+async def _rooms(config: Config, inspection: Inspection) -> AsyncIterator[Finding]:
+    joined = await inspection.joined()
+    for key, configured in config.network.rooms().items():
+        try:
+            room_id = await inspection.resolve(configured)
+        except ChatUnavailable as error:
+            yield Finding(
+                False, text("Raum %(key)s (%(room)s): nicht gefunden: %(reason)s", key=key, room=configured, reason=str(error))
+            )
+            continue
+        if room_id not in joined:
+            yield Finding(False, text("Raum %(key)s (%(room)s): ich bin nicht darin; lade mich ein.", key=key, room=configured))
+            continue
+        yield await _room(key, configured, room_id, inspection)
+
+
+async def _room(key: str, configured: str, room_id: str, inspection: Inspection) -> Finding:
+    state = await inspection.state(room_id)
+    if state.open:
+        problem = text("öffentlich, auf Anklopfen offen oder für alle lesbar; so gibt er niemandem Rechte")
+    elif not state.may_send:
+        problem = text("ich darf dort nichts schreiben")
+    else:
+        encrypted = text("verschlüsselt") if state.encrypted else text("nicht verschlüsselt")
+        return Finding(True, text("Raum %(key)s (%(room)s): %(encrypted)s.", key=key, room=configured, encrypted=encrypted))
+    return Finding(False, text("Raum %(key)s (%(room)s): %(problem)s.", key=key, room=configured, problem=problem))

@@ -1,0 +1,101 @@
+"""`netzwart simulate`: what would be sent where, without a homeserver."""
+
+import json
+from collections.abc import Callable
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import schedules
+from bot.config import Config, RemindersConfig
+from bot.db import network as network_rows
+from bot.db.engine import Database, connect
+from bot.db.schema import check_schema, migrate
+from bot.errors import Text, ntext, text
+from bot.network_file import FileMistakes, read_network_file
+from bot.network_rooms import NetworkRooms
+from bot.registry import find_policies
+from bot.rendering.dates import format_day
+from bot.simulation import Simulated
+from bot.simulation import simulate as simulate_policies
+
+Show = Callable[[str], None]
+Say = Callable[[Text], None]
+
+
+async def simulate(config: Config | None, data: Path | None, first: str, until: str, *, show: Show, say: Say, as_json: bool) -> int:
+    """Print what the policies would say from day `first` to day `until`. Return the exit status.
+
+    With `data`, the network is read from that file into a database in memory; else from the configured database.
+    """
+    first_day, last_day = _day(first, say), _day(until, say)
+    if first_day is None or last_day is None:
+        return 2
+    if first_day > last_day:
+        say(text("--until liegt vor --from."))
+        return 2
+    database = connect("sqlite+aiosqlite:///:memory:" if data else (config.database.url if config else ""))
+    try:
+        zone = config.network.zone if config else ZoneInfo("Europe/Berlin")
+        if data is None:
+            await check_schema(database)
+        elif (loaded := await _load(database, data, say)) is None:
+            return 2
+        else:
+            zone = loaded
+        settings = config.reminders if config else RemindersConfig()
+        start = datetime.combine(first_day, time(0), zone)
+        end = datetime.combine(last_day + timedelta(days=1), time(0), zone)
+        found = await simulate_policies(database, find_policies(schedules), settings, zone, start, end)
+    finally:
+        await database.close()
+    (_show_json if as_json else _show_table)(found, NetworkRooms(config.network.rooms() if config else {}), show, say)
+    return 0
+
+
+def _day(phrase: str, say: Say) -> date | None:
+    try:
+        return date.fromisoformat(phrase)
+    except ValueError:
+        say(text("»%(day)s« ist kein Tag. Richtig wäre zum Beispiel 2020-10-30.", day=phrase))
+        return None
+
+
+async def _load(database: Database, data: Path, say: Say) -> ZoneInfo | None:
+    """Read a data file into an empty database. Return the network's zone, None if the file has mistakes (they are said)."""
+    try:
+        network = read_network_file(data)
+    except FileMistakes as mistakes:
+        for line in mistakes.told(data.name):
+            say(line)
+        return None
+    await migrate(database)
+    async with database.begin() as session:
+        await network_rows.replace(session, network)
+    return ZoneInfo(network.timezone)
+
+
+def _show_json(found: list[Simulated], rooms: NetworkRooms, show: Show, _say: Say) -> None:
+    for simulated in found:
+        reminder = simulated.reminder
+        line = {
+            "at": simulated.at.isoformat(),
+            "policy": reminder.policy,
+            "subject": reminder.subject,
+            "lab": reminder.lab,
+            "room": rooms.configured_or_key(reminder.room),
+            "step": reminder.step,
+        }
+        show(json.dumps(line, ensure_ascii=False))
+
+
+def _show_table(found: list[Simulated], rooms: NetworkRooms, show: Show, say: Say) -> None:
+    day: date | None = None
+    for simulated in found:
+        if simulated.at.date() != day:
+            day = simulated.at.date()
+            show(format_day(day, "de"))
+        reminder = simulated.reminder
+        room = rooms.configured_or_key(reminder.room)
+        show(f"  {simulated.at:%H:%M}  {reminder.policy}  {reminder.subject}  {reminder.step:>5}  {room}")
+    say(ntext("%(n)s Erinnerung", "%(n)s Erinnerungen", len(found)))

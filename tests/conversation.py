@@ -1,0 +1,186 @@
+"""Conversations with the bot: people say something in a room, and what the bot writes down comes back as plain values.
+
+The dispatcher, the commands and the database are real. Replaced are the three seams: the rooms' members, the clock, and the chat, for
+which `say` and `react` mark everything as sent under an event id of its own.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from functools import cache
+from itertools import count
+from pathlib import Path
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+
+import commands
+from bot.authorising import Authoriser
+from bot.clock import FixedClock
+from bot.command import Message, Reaction
+from bot.db import deliveries, network
+from bot.db.deliveries import Delivery
+from bot.db.engine import Database
+from bot.db.tables import deliveries as table
+from bot.dispatcher import Dispatcher, Identity
+from bot.domain.network import Network
+from bot.errors import MembershipUnknown
+from bot.network_file import read_network
+from bot.network_rooms import NetworkRooms
+from bot.registry import Registry, find_commands
+
+BOT = "@netzwart:example.org"
+ZONE = ZoneInfo("Europe/Berlin")
+MORNING = datetime(2020, 10, 12, 9, 0, tzinfo=ZONE)
+"""A Monday in phase 1, 18 days before the first reports are due."""
+
+EXAMPLE = Path(__file__).parent.parent / "examples" / "regogl.toml"
+
+
+@cache
+def example_network() -> Network:
+    """Return the network of the example file."""
+    return read_network(EXAMPLE.read_text("utf-8"))
+
+
+@cache
+def registry() -> Registry:
+    """Return all commands."""
+    return find_commands(commands)
+
+
+class Said(NamedTuple):
+    """What the bot says. `room`: a room's key, `direct` or `unknown`; `how`: `notice`, `text` or `reaction`."""
+
+    room: str
+    how: str
+    words: str
+
+
+class Members:
+    """The look-up of members. `rooms`: room id → user ids; `silent`: rooms about which the homeserver does not answer."""
+
+    def __init__(self, rooms: dict[str, set[str]]) -> None:
+        self.rooms = rooms
+        self.silent: set[str] = set()
+        self.open: set[str] = set()
+
+    async def joined(self, room_id: str) -> frozenset[str]:
+        """Return who is joined."""
+        if room_id in self.silent:
+            raise MembershipUnknown(room_id, "no answer")
+        return frozenset(self.rooms.get(room_id, ()))
+
+    def is_open(self, room_id: str) -> bool:
+        """Whether being in the room proves nothing."""
+        return room_id in self.open
+
+
+def user_id(person: str) -> str:
+    """Return the user id of somebody by first name."""
+    return f"@{person}:example.org"
+
+
+def room_id(key: str) -> str:
+    """Return the id of the room `key`."""
+    return f"!{key.replace(':', '-')}:example.org"
+
+
+class Conversation:
+    """The bot among people. `rooms`: room key → first names of those in it.
+
+    Besides the network's rooms there is a direct chat with everybody (`direct`), and a room of strangers (`unknown`).
+    """
+
+    def __init__(self, database: Database, rooms: Mapping[str, Iterable[str]], data: Network) -> None:
+        self.database = database
+        self.clock = FixedClock(MORNING)
+        self.members = Members({room_id(key): {BOT, *map(user_id, people)} for key, people in rooms.items()})
+        self.network_rooms = _network_rooms(rooms, {lab.key: lab.name for lab in data.labs})
+        self._events = count(1)
+        self._shown = 0
+        self.last: list[Delivery] = []
+        self.dispatcher = Dispatcher(
+            database=database,
+            registry=registry(),
+            authoriser=Authoriser(self.members, self.network_rooms, BOT),
+            network_rooms=self.network_rooms,
+            identity=Identity(BOT, ("!netz", "!nw"), ("Netzwart", "netzwart", "netzwart:example.org")),
+            clock=self.clock,
+            zone=ZONE,
+            language="de",
+            written=lambda: None,
+        )
+
+    @classmethod
+    async def begin(cls, database: Database, rooms: Mapping[str, Iterable[str]], data: Network | None = None) -> "Conversation":
+        """Begin with a network (that of the example, unless another is given) in the database."""
+        data = data or example_network()
+        async with database.begin() as session:
+            await network.replace(session, data)
+        return cls(database, rooms, data)
+
+    async def say(self, person: str, place: str, body: str, **more: Any) -> list[Said]:
+        """Let somebody say something; return what the bot says to it. `more`: further fields of the `Message`."""
+        event = f"$said{next(self._events)}"
+        room = self._room(person, place)
+        await self.dispatcher.handle(replace(Message(event, room, user_id(person), body), **more))
+        return await self._written()
+
+    async def react(self, person: str, place: str, key: str, symbol: str) -> list[Said]:
+        """Let somebody react to what the bot said under `key`; return what the bot says to that."""
+        async with self.database.begin() as session:
+            target = await deliveries.event_of(session, key)
+        assert target is not None, f"nothing was said under {key}"
+        reaction = Reaction(f"$said{next(self._events)}", self._room(person, place), user_id(person), target, symbol)
+        await self.dispatcher.handle_reaction(reaction)
+        return await self._written()
+
+    async def again(self, person: str, place: str, body: str) -> list[Said]:
+        """Let the event that was handled last come a second time."""
+        event = f"$said{next(self._events) - 1}"
+        self._events = count(int(event.removeprefix("$said")) + 1)
+        await self.dispatcher.handle(Message(event, self._room(person, place), user_id(person), body))
+        return await self._written()
+
+    def _room(self, person: str, place: str) -> str:
+        if place == "direct":
+            room = f"!direct-{person}:example.org"
+            self.members.rooms.setdefault(room, {BOT, user_id(person)})
+            return room
+        if place == "unknown":
+            self.members.rooms.setdefault(room_id("unknown"), {BOT, user_id(person), user_id("somebody")})
+        return room_id(place)
+
+    async def _written(self) -> list[Said]:
+        """Return what is written down since the last time, and mark it as sent."""
+        async with self.database.begin() as session:
+            found = await session.scalars(sa.select(table.c.id).where(table.c.id > self._shown).order_by(table.c.id))
+            fresh = set(found)
+            self.last = [row for row in await deliveries.with_prefix(session, "") if row.id in fresh]
+            for row in self.last:
+                await deliveries.mark_sent(session, row.id, f"$bot{row.id}", self.clock.now())
+        self._shown = max(fresh, default=self._shown)
+        return [self._said(row) for row in self.last]
+
+    def _said(self, row: Delivery) -> Said:
+        if row.event_type == "m.reaction":
+            return Said(_place(row.room), "reaction", row.content["m.relates_to"]["key"])
+        return Said(_place(row.room), row.content["msgtype"].removeprefix("m."), row.content["body"])
+
+
+def _place(room: str) -> str:
+    if not room.startswith("!"):
+        return room
+    return "direct" if room.startswith("!direct-") else "unknown"
+
+
+def _network_rooms(keys: Iterable[str], labs: Mapping[str, str]) -> NetworkRooms:
+    names = {"coordination": "Koordination", "network": "Netzwerk", "research": "Forschung"}
+    names |= {f"lab:{key}": f"Labor {name}" for key, name in labs.items()}
+    found = NetworkRooms({key: room_id(key) for key in keys})
+    for key in found.keys():
+        found.set_room_id(key, room_id(key))
+        found.set_name(room_id(key), names[key])
+    return found

@@ -1,0 +1,36 @@
+import secrets
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from bot.demo.homeserver import Homeserver
+from bot.demo.people import Person
+
+
+@pytest_asyncio.fixture(scope="session")
+async def homeserver(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Homeserver]:
+    """One Synapse for all tests of this folder."""
+    async with Homeserver(tmp_path_factory.mktemp("synapse")) as running:
+        yield running
+
+
+@pytest_asyncio.fixture
+async def anke(homeserver: Homeserver) -> AsyncIterator[Person]:
+    """Somebody new each time."""
+    async with Person(homeserver.url, await homeserver.register(f"anke-{secrets.token_hex(4)}")) as person:
+        yield person
+
+
+@pytest_asyncio.fixture
+async def bernd(homeserver: Homeserver) -> AsyncIterator[Person]:
+    """Somebody new each time."""
+    async with Person(homeserver.url, await homeserver.register(f"bernd-{secrets.token_hex(4)}")) as person:
+        yield person
+
+
+@pytest_asyncio.fixture
+async def room(anke: Person, bernd: Person) -> str:
+    """A private room that Anke has made and Bernd has joined."""
+    room_id = await anke.create_room("Labor Bremen", invite=[bernd.user_id])
+    return await bernd.join(room_id)
