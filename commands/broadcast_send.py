@@ -33,8 +33,8 @@ _PREVIEW = template(
     "<p><strong>{% trans n=number %}Rundruf {{ n }}: Vorschau{% endtrans %}</strong></p>"
     "<blockquote>{{ text|markdown }}</blockquote>"
     "<p>{% trans n=rooms|length %}Geht an einen Laborraum{% pluralize %}Geht an {{ n }} Laborräume{% endtrans %}"
-    "{% if filtered %}: {{ rooms[:most]|join(', ') }}{% if rooms|length > most %} …{% endif %}{% endif %}."
-    "{% if without %} {% trans labs=without|join(', ') %}Ohne Raum, bekommt nichts: {{ labs }}.{% endtrans %}{% endif %}</p>"
+    "{% if filtered %}: {{ rooms[:most]|join(' · ') }}{% if rooms|length > most %} …{% endif %}{% endif %}."
+    "{% if without %} {% trans labs=without|join(' · ') %}Ohne Raum, bekommt nichts: {{ labs }}.{% endtrans %}{% endif %}</p>"
     "<p>{% trans until=until|when %}✅ verschickt, ❌ verwirft. Das gilt bis {{ until }}.{% endtrans %}</p>"
 )
 _NOTICE = template("<p><strong>{% trans %}Rundruf der Koordination{% endtrans %}</strong></p>{{ text|markdown }}")

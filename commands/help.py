@@ -16,7 +16,7 @@ _COMMANDS = template(
     "<p>{% if direct %}{% trans %}Das kannst du mir schreiben:{% endtrans %}"
     "{% else %}{% trans prefix=prefix %}Das kannst du mir schreiben, jeweils mit <code>{{ prefix }}</code> davor:{% endtrans %}"
     "{% endif %}</p>"
-    "<ul>{% for usage, help in commands %}<li><code>{{ usage }}</code> {{ help }}</li>{% endfor %}</ul>"
+    "<ul>{% for usage, help in commands %}<li><code>{{ usage }}</code> – {{ help }}</li>{% endfor %}</ul>"
     "{% if more_in %}<p>{% trans room=more_in %}Mehr darf, wer in »{{ room }}« oder im Raum eines Labors ist,"
     " und zwar dort oder im direkten Gespräch.{% endtrans %}</p>{% endif %}"
 )

@@ -1,9 +1,9 @@
 """One report: whether it is handed in, by whom, where it lies."""
 
-from collections.abc import Collection
+from collections.abc import Sequence
 
 from bot.command import Context, Reply, command
-from bot.converters import ReportRef
+from bot.converters import ReportName, ReportRef
 from bot.db import labs, reports
 from bot.domain.places import PlaceKind, lab_room
 from bot.domain.reports import RESEARCH, Debt, OwedBy, Report, debtor_audience, own_debtors, shown_debtors
@@ -12,7 +12,7 @@ from bot.errors import UserError
 from bot.rendering import template
 from commands._lab_meant import lab_meant
 from commands._report_lines import line, summary
-from commands._report_meant import check_owed_by_labs, named_with_labs, owes, report_meant, shown_only_in
+from commands._report_meant import check_owed_by_labs, named_with_labs, report_meant, shown_only_in
 
 _REPORT = template(
     "{% import 'reports.html.j2' as show with context %}"
@@ -33,51 +33,50 @@ _OVERVIEW = template(
 )
 
 
-@command("bericht", "report", needs=Role.LAB | Role.RESEARCH | Role.COORDINATOR, examples=["labor-1"])
-async def report_show(ctx: Context, report: ReportRef) -> Reply:
+@command("bericht", "report", needs=Role.LAB | Role.RESEARCH | Role.COORDINATOR, examples=["labor-1"], asks_all=True)
+async def report_show(ctx: Context, name: ReportRef) -> Reply:
     """Zeigt einen Bericht: ob er abgegeben ist, von wem und wo er liegt."""
-    shown = shown_debtors(ctx.roles, ctx.place)
-    meant = await report_meant(ctx, report.report, shown)
-    if report.lab is not None:
-        check_owed_by_labs(meant)
-        lab = (await lab_meant(ctx, report.lab)).key
-        return await _of(ctx, meant, [lab], in_coordination=_check_shown(ctx, lab, shown))
-    owing = [RESEARCH] if meant.owed_by is OwedBy.RESEARCH else None
-    if shown is not None:
-        owing = [debtor for debtor in shown if owes(debtor, meant)]
-    if owing is None or (not owing and ctx.roles.coordinator):
-        return await _of(ctx, meant, None, in_coordination=True)
-    if not owing:
-        raise shown_only_in(ctx, RESEARCH if meant.owed_by is OwedBy.RESEARCH else None)
-    if len(owing) > 1 and ctx.place.kind is not PlaceKind.DIRECT:
-        raise UserError("Für welches Labor? Schreib zum Beispiel: %(names)s", names=named_with_labs(meant, owing))
-    return await _of(ctx, meant, owing, in_coordination=shown is None)
-
-
-def _check_shown(ctx: Context, lab: str, shown: Collection[str] | None) -> bool:
-    """Return whether only coordinators may see the answer. Raises `Denied` for somebody who may not see this lab's reports."""
-    if shown is not None and lab in shown:
-        return False
-    if not ctx.roles.coordinator:
-        raise shown_only_in(ctx, lab_room(lab))
-    return True
-
-
-async def _of(ctx: Context, report: Report, debtors: list[str] | None, *, in_coordination: bool) -> Reply:
-    """Answer for `debtors`, or for all who owe it."""
-    debts = [debt for debt in await reports.debts(ctx.session, debtors) if debt.report == report]
-    if not debts:
+    report = await report_meant(ctx, name.report, shown_debtors(ctx.roles, ctx.place))
+    debtors = await _debtors(ctx, report, name)
+    owed = [debt for debt in await reports.debts(ctx.session, debtors) if debt.report == report]
+    if not owed:
         raise UserError("Dazu ist nichts eingetragen.")
     names = {lab.key: lab.name for lab in await labs.every(ctx.session)}
-    lines = [line(debt, names, ctx.now.date(), ctx.now.tzinfo) for debt in debts]
-    audience = debtor_audience(None if in_coordination else debts[0].debtor)
-    if len(debts) > 1 and in_coordination:
-        return Reply(_OVERVIEW, {"report": summary(lines)}, audience=audience)
-    return Reply(_REPORT, {"lines": lines, "open": _to_submit(ctx, debts), "prefix": ctx.prefix}, audience=audience)
+    lines = [line(debt, names, ctx.now.date(), ctx.now.tzinfo) for debt in owed]
+    if debtors is None:
+        return Reply(_OVERVIEW, {"report": summary(lines)}, audience=debtor_audience(None))
+    data = {"lines": lines, "open": _to_submit(ctx, owed), "prefix": ctx.prefix}
+    return Reply(_REPORT, data, audience=debtor_audience(owed[0].debtor))
 
 
-def _to_submit(ctx: Context, debts: list[Debt]) -> str | None:
+async def _debtors(ctx: Context, report: Report, name: ReportName) -> Sequence[str] | None:
+    """Return whose report is meant; None for that of all labs, as coordinators see it. Raises `Denied` or `UserError`."""
+    if name.lab is not None:
+        check_owed_by_labs(report)
+        return [_visible(ctx, (await lab_meant(ctx, name.lab)).key)]
+    if report.owed_by is OwedBy.RESEARCH:
+        return [_visible(ctx, RESEARCH)]
+    if ctx.place.lab is not None:
+        return [_visible(ctx, ctx.place.lab)]
+    if ctx.roles.coordinator:
+        return None
+    if not ctx.roles.labs:
+        raise shown_only_in(ctx, None)
+    if len(ctx.roles.labs) > 1 and ctx.place.kind is not PlaceKind.DIRECT:
+        raise UserError("Für welches Labor? Schreib zum Beispiel: %(names)s", names=named_with_labs(report, ctx.roles.labs))
+    return ctx.roles.labs
+
+
+def _visible(ctx: Context, debtor: str) -> str:
+    """Return `debtor`. Raises `Denied` if somebody may not see its reports, wherever they are shown."""
+    own = ctx.roles.research if debtor == RESEARCH else debtor in ctx.roles.labs
+    if not own and not ctx.roles.coordinator:
+        raise shown_only_in(ctx, RESEARCH if debtor == RESEARCH else lab_room(debtor))
+    return debtor
+
+
+def _to_submit(ctx: Context, owed: list[Debt]) -> str | None:
     """Return the key to hand in with, if it is open and the one who asks may do so here."""
     own = own_debtors(ctx.roles, ctx.place)
-    may = len(debts) == 1 and debts[0].submitted_at is None and debts[0].debtor in own
-    return debts[0].report.key if may else None
+    may = len(owed) == 1 and owed[0].submitted_at is None and owed[0].debtor in own
+    return owed[0].report.key if may else None

@@ -20,7 +20,6 @@ from bot.authorising import Authoriser
 from bot.clock import FixedClock
 from bot.command import Message, Reaction
 from bot.db import deliveries, network
-from bot.db.deliveries import Delivery
 from bot.db.engine import Database
 from bot.db.tables import deliveries as table
 from bot.dispatcher import Dispatcher, Identity
@@ -58,6 +57,16 @@ class Said(NamedTuple):
     words: str
 
 
+class Written(NamedTuple):
+    """A row of `deliveries`, as far as tests look at it."""
+
+    id: int
+    key: str
+    room: str
+    event_type: str
+    content: dict[str, Any]
+
+
 class Members:
     """The look-up of members. `rooms`: room id → user ids; `silent`: rooms about which the homeserver does not answer."""
 
@@ -90,7 +99,8 @@ def room_id(key: str) -> str:
 class Conversation:
     """The bot among people. `rooms`: room key → first names of those in it.
 
-    Besides the network's rooms there is a direct chat with everybody (`direct`), and a room of strangers (`unknown`).
+    Besides the network's rooms there is a direct chat with everybody (`direct`), and a room of strangers (`unknown`). `written`: what
+    was written down last, in full; `last_event`: the id of what was said or reacted last.
     """
 
     def __init__(self, database: Database, rooms: Mapping[str, Iterable[str]], data: Network) -> None:
@@ -100,7 +110,8 @@ class Conversation:
         self.network_rooms = _network_rooms(rooms, {lab.key: lab.name for lab in data.labs})
         self._events = count(1)
         self._shown = 0
-        self.last: list[Delivery] = []
+        self.last_event = ""
+        self.written: list[Written] = []
         self.dispatcher = Dispatcher(
             database=database,
             registry=registry(),
@@ -123,7 +134,7 @@ class Conversation:
 
     async def say(self, person: str, place: str, body: str, **more: Any) -> list[Said]:
         """Let somebody say something; return what the bot says to it. `more`: further fields of the `Message`."""
-        event = f"$said{next(self._events)}"
+        self.last_event = event = f"$said{next(self._events)}"
         room = self._room(person, place)
         await self.dispatcher.handle(replace(Message(event, room, user_id(person), body), **more))
         return await self._written()
@@ -133,15 +144,14 @@ class Conversation:
         async with self.database.begin() as session:
             target = await deliveries.event_of(session, key)
         assert target is not None, f"nothing was said under {key}"
-        reaction = Reaction(f"$said{next(self._events)}", self._room(person, place), user_id(person), target, symbol)
+        self.last_event = f"$said{next(self._events)}"
+        reaction = Reaction(self.last_event, self._room(person, place), user_id(person), target, symbol)
         await self.dispatcher.handle_reaction(reaction)
         return await self._written()
 
     async def again(self, person: str, place: str, body: str) -> list[Said]:
         """Let the event that was handled last come a second time."""
-        event = f"$said{next(self._events) - 1}"
-        self._events = count(int(event.removeprefix("$said")) + 1)
-        await self.dispatcher.handle(Message(event, self._room(person, place), user_id(person), body))
+        await self.dispatcher.handle(Message(self.last_event, self._room(person, place), user_id(person), body))
         return await self._written()
 
     def _room(self, person: str, place: str) -> str:
@@ -156,18 +166,19 @@ class Conversation:
     async def _written(self) -> list[Said]:
         """Return what is written down since the last time, and mark it as sent."""
         async with self.database.begin() as session:
-            found = await session.scalars(sa.select(table.c.id).where(table.c.id > self._shown).order_by(table.c.id))
-            fresh = set(found)
-            self.last = [row for row in await deliveries.with_prefix(session, "") if row.id in fresh]
-            for row in self.last:
+            columns = (table.c.id, table.c.key, table.c.room, table.c.event_type, table.c.content)
+            found = await session.execute(sa.select(*columns).where(table.c.id > self._shown).order_by(table.c.id))
+            self.written = [Written(*row) for row in found]
+            for row in self.written:
                 await deliveries.mark_sent(session, row.id, f"$bot{row.id}", self.clock.now())
-        self._shown = max(fresh, default=self._shown)
-        return [self._said(row) for row in self.last]
+        self._shown = max((row.id for row in self.written), default=self._shown)
+        return [_said(row) for row in self.written]
 
-    def _said(self, row: Delivery) -> Said:
-        if row.event_type == "m.reaction":
-            return Said(_place(row.room), "reaction", row.content["m.relates_to"]["key"])
-        return Said(_place(row.room), row.content["msgtype"].removeprefix("m."), row.content["body"])
+
+def _said(row: Written) -> Said:
+    if row.event_type == "m.reaction":
+        return Said(_place(row.room), "reaction", row.content["m.relates_to"]["key"])
+    return Said(_place(row.room), row.content["msgtype"].removeprefix("m."), row.content["body"])
 
 
 def _place(room: str) -> str:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.toml_lines import Path, TooIntricate, locate, open_bracket, tokens
+from bot.toml_lines import Path, TooIntricate, locate, open_brackets, tokens
 
 TRICKY = '''# "quoted" [comment]
 top = 1 # = x
@@ -144,6 +144,21 @@ def test_takes_time_in_proportion(piece: str) -> None:
     assert time.process_time() - started < 5
 
 
-def test_open_bracket() -> None:
+def test_open_brackets() -> None:
     found = tokens("a = [\n  { b = 1 },\n  { c = [")
-    assert [bracket.line if (bracket := open_bracket(found, offset)) else None for offset in (0, 10, 18, 99)] == [None, 2, 1, 3]
+    assert [[bracket.line for bracket in open_brackets(found, offset)] for offset in (0, 10, 18, 99)] == [
+        [],
+        [1, 2],
+        [1],
+        [1, 3, 3],
+    ]
+
+
+@pytest.mark.parametrize("source", ['"""a"', "'''a''", '"a\\"', "'a", '"', '"""', "'''", '"""\\"""'])
+def test_unclosed_strings(source: str) -> None:
+    assert [token.kind for token in tokens(source)] == ["unclosed", "end"]
+
+
+@pytest.mark.parametrize("source", ['"""a""""', '""""""', "'''''a'''", '"\\""', "''", '""'])
+def test_closed_strings(source: str) -> None:
+    assert [token.kind for token in tokens(source)] == ["string", "end"]
