@@ -3,16 +3,30 @@
 Every mistake is reported at once, each with the setting's name, what is wrong and what would be right.
 """
 
+import json
+import os
 import re
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from datetime import time, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal, Self, cast, get_origin
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import InitErrorDetails, PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 from sqlalchemy.engine import make_url
@@ -50,9 +64,32 @@ def _matching(pattern: re.Pattern[str], message: Text) -> AfterValidator:
     return AfterValidator(check)
 
 
+_folder: ContextVar[Path] = ContextVar("folder", default=Path())
+"""Where relative paths start: the folder of the file that is being read."""
+
+
+def _from_folder(value: Path) -> Path:
+    return _folder.get() / value
+
+
+def _with_secret_in_it(value: Path) -> Path:
+    try:
+        said = value.read_text("utf-8-sig").strip()
+    except (OSError, ValueError) as error:  # ValueError: no UTF-8, or a path that cannot be one
+        reason = (isinstance(error, OSError) and error.strerror) or str(error)
+        raise _Wrong(text("%(file)s kann nicht gelesen werden: %(reason)s", file=str(value), reason=reason)) from error
+    if not said:
+        raise _Wrong(text("die Datei %(file)s ist leer", file=str(value)))
+    return value
+
+
 def _http_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(value)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets that are no IPv6 address, a port that is no number
+        good = False
+    if not good:
         raise _Wrong(text("ist keine Web-Adresse; richtig wäre zum Beispiel https://matrix.example.org"))
     return value.rstrip("/")
 
@@ -60,7 +97,7 @@ def _http_url(value: str) -> str:
 def _database_url(value: str) -> str:
     try:
         url = make_url(value)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         url = None
     if url is None or url.drivername not in ("sqlite+aiosqlite", "postgresql+psycopg"):
         raise _Wrong(
@@ -69,7 +106,11 @@ def _database_url(value: str) -> str:
                 " postgresql+psycopg://benutzer@rechner/datenbank"
             )
         )
-    return value
+    if url.drivername != "sqlite+aiosqlite":
+        return value
+    if not url.database or url.database == ":memory:":
+        raise _Wrong(text("nennt keine Datei; richtig wäre zum Beispiel sqlite+aiosqlite:///netzwart.sqlite"))
+    return url.set(database=str(_folder.get() / url.database)).render_as_string(hide_password=False)
 
 
 def _timezone(value: str) -> str:
@@ -78,10 +119,13 @@ def _timezone(value: str) -> str:
     return value
 
 
+_MOST_DAYS = 9999
+
+
 def _duration(value: object) -> object:
-    if isinstance(value, bool):
-        raise _Wrong(text('ist keine Dauer in Tagen; richtig wäre zum Beispiel "P14D" oder 14'))
-    if isinstance(value, int):
+    if isinstance(value, timedelta):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST_DAYS:
         return timedelta(days=value)
     match = re.fullmatch(r"P(?:(\d{1,4})W)?(?:(\d{1,4})D)?", value) if isinstance(value, str) else None
     if match is None or not any(match.groups()):
@@ -99,9 +143,15 @@ def _time_of_day(value: object) -> object:
     return time(int(match[1]), int(match[2]))
 
 
+def _running_forward(hours: tuple[time, time]) -> tuple[time, time]:
+    if hours[0] >= hours[1]:
+        raise _Wrong(text("das Ende muss nach dem Anfang liegen"))
+    return hours
+
+
 def _listen(value: str) -> str:
     host, _, port = value.rpartition(":")
-    if not host or not port.isdigit() or int(port) > 65535:  # noqa: PLR2004  (TCP's highest port)
+    if not host or not (port.isascii() and port.isdigit()) or int(port) > 65535:  # noqa: PLR2004  (TCP's highest port)
         raise _Wrong(text("ist keine Adresse mit Port; richtig wäre zum Beispiel 127.0.0.1:8480"))
     return value
 
@@ -111,11 +161,42 @@ Room = Annotated[
 ]
 Days = Annotated[timedelta, BeforeValidator(_duration)]
 TimeOfDay = Annotated[time, BeforeValidator(_time_of_day)]
+PathFromFolder = Annotated[Path, AfterValidator(_from_folder)]
+SecretFile = Annotated[Path, AfterValidator(_from_folder), AfterValidator(_with_secret_in_it)]
 Language = Literal["de", "en"]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    """A table of the file. What is wrong with it as a whole is said together with what is wrong with single settings."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    @classmethod
+    def wrong_as_a_whole(cls, given: dict[str, Any]) -> Iterator[Text]:  # noqa: ARG003  (for sections that have such rules)
+        """Yield what the settings as `given` (not checked yet) break of the rules between them."""
+        yield from ()
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _all_at_once(cls, given: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        # An "after" validator would be skipped if a single setting is wrong: its complaint would come only at the next try.
+        whole = list(cls.wrong_as_a_whole(cast("dict[str, Any]", given))) if isinstance(given, dict) else []
+        lines: list[InitErrorDetails] = []
+        try:
+            section = handler(given)
+        except ValidationError as error:
+            lines = [_again(dict(e)) for e in error.errors(include_url=False)]
+        else:
+            if not whole:
+                return section
+        lines += [InitErrorDetails(type="value_error", input=given, ctx={"error": _Wrong(message)}) for message in whole]
+        raise ValidationError.from_exception_data(cls.__name__, lines, hide_input=True)
+
+
+def _again(error: dict[str, Any]) -> InitErrorDetails:
+    """Return the details that raise `error` once more, with our sentence in it if there is one."""
+    told = PydanticCustomError(error["type"], "{said}", {**error.get("ctx", {}), "said": error["msg"]})
+    return InitErrorDetails(type=told, loc=error["loc"], input=error["input"])
 
 
 class MatrixConfig(_Section):
@@ -124,29 +205,29 @@ class MatrixConfig(_Section):
     homeserver: Annotated[str, AfterValidator(_http_url)]
     user_id: Annotated[str, _matching(_USER, text("ist keine Benutzer-ID; richtig wäre zum Beispiel @netzwart:example.org"))]
     password: SecretStr | None = None
-    password_file: Path | None = None
+    password_file: SecretFile | None = None
     access_token: SecretStr | None = None
-    access_token_file: Path | None = None
+    access_token_file: SecretFile | None = None
     device_id: str | None = None
-    state_dir: Path = Path("state")
-    identity_key_file: Path | None = None
+    state_dir: Annotated[PathFromFolder, Field(validate_default=True)] = Path("state")
+    identity_key_file: PathFromFolder | None = None
     prefix: Annotated[str, _matching(re.compile(r"\S{2,32}"), text("muss 2 bis 32 Zeichen ohne Leerzeichen haben"))] = "!netz"
 
-    @model_validator(mode="after")
-    def _one_way_in(self) -> "MatrixConfig":
-        password = bool(self.password or self.password_file)
-        token = bool(self.access_token or self.access_token_file)
+    @classmethod
+    def wrong_as_a_whole(cls, given: dict[str, Any]) -> Iterator[Text]:
+        """Yield what is wrong with the way in: there must be one, and a token belongs to a device."""
+        password = bool(given.get("password") or given.get("password_file"))
+        token = bool(given.get("access_token") or given.get("access_token_file"))
         if password == token:
-            raise _Wrong(text("braucht genau eines von beiden: password_file oder access_token_file (mit device_id)"))
-        if token and not self.device_id:
-            raise _Wrong(text("braucht device_id, wenn access_token_file gesetzt ist"))
-        return self
+            yield text("braucht genau eines von beiden: password_file oder access_token_file (mit device_id)")
+        if token and not given.get("device_id"):
+            yield text("braucht device_id, wenn access_token_file gesetzt ist")
 
 
 class DatabaseConfig(_Section):
     """Where the shared database is."""
 
-    url: Annotated[str, AfterValidator(_database_url)]
+    url: Annotated[str, AfterValidator(_database_url), Field(repr=False)]  # from the environment, it may hold a password
 
 
 class NetworkConfig(_Section):
@@ -160,18 +241,16 @@ class NetworkConfig(_Section):
     research_room: Room | None = None
     lab_rooms: dict[str, Room] = {}
 
-    @model_validator(mode="after")
-    def _each_room_once(self) -> "NetworkConfig":
+    @classmethod
+    def wrong_as_a_whole(cls, given: dict[str, Any]) -> Iterator[Text]:
+        """Yield a line for each room that is named twice: it would give one lab's rights to another."""
         seen: dict[str, str] = {}
-        for key, room in self.rooms().items():
+        for key, room in _rooms_given(given):
             if room in seen:
-                raise _Wrong(
-                    text(
-                        "nennt den Raum %(room)s zweimal: als %(first)s und als %(second)s", room=room, first=seen[room], second=key
-                    )
+                yield text(
+                    "nennt den Raum %(room)s zweimal: als %(first)s und als %(second)s", room=room, first=seen[room], second=key
                 )
-            seen[room] = key
-        return self
+            seen.setdefault(room, key)
 
     def rooms(self) -> dict[str, str]:
         """Return every configured room: `coordination`, `network`, `research`, `lab:<key>` → room id or alias."""
@@ -184,18 +263,22 @@ class NetworkConfig(_Section):
         return ZoneInfo(self.timezone)
 
 
+def _rooms_given(given: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    named = {kind: given.get(f"{kind}_room") for kind in ("coordination", "network", "research")}
+    labs: Any = given.get("lab_rooms")
+    if isinstance(labs, dict):
+        named |= {f"lab:{key}": room for key, room in cast("dict[str, Any]", labs).items()}
+    for key, room in named.items():
+        if isinstance(room, str) and room:
+            yield key, room
+
+
 class RemindersConfig(_Section):
     """When reminders come."""
 
-    steps: tuple[Days, ...] = tuple(timedelta(days=days) for days in (30, 14, 7, 2, 0))
-    overdue_steps: tuple[Days, ...] = tuple(timedelta(days=days) for days in (3, 10, 17))
-    office_hours: tuple[TimeOfDay, TimeOfDay] = (time(8), time(18))
-
-    @model_validator(mode="after")
-    def _hours_run_forward(self) -> "RemindersConfig":
-        if self.office_hours[0] >= self.office_hours[1]:
-            raise _Wrong(text("office_hours: das Ende muss nach dem Anfang liegen"))
-        return self
+    steps: Annotated[tuple[Days, ...], Field(min_length=1)] = tuple(timedelta(days=days) for days in (30, 14, 7, 2, 0))
+    overdue_steps: Annotated[tuple[Days, ...], Field(min_length=1)] = tuple(timedelta(days=days) for days in (3, 10, 17))
+    office_hours: Annotated[tuple[TimeOfDay, TimeOfDay], AfterValidator(_running_forward)] = (time(8), time(18))
 
 
 class WebConfig(_Section):
@@ -216,7 +299,12 @@ class Config(BaseSettings):
     """The whole configuration. Immutable; paths are absolute (relative ones are meant from the file's folder)."""
 
     model_config = SettingsConfigDict(
-        env_prefix=ENV_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True, case_sensitive=False
+        env_prefix=ENV_PREFIX,
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        case_sensitive=False,
+        hide_input_in_errors=True,
     )
 
     matrix: MatrixConfig
@@ -245,7 +333,7 @@ _SECRETS = (("matrix", "password"), ("matrix", "access_token"))
 def load_config(path: Path) -> Config:
     """Read the configuration at `path` and the environment. Raises `ConfigMistakes` with all mistakes at once."""
     try:
-        data = tomllib.loads(path.read_text("utf-8"))
+        data = tomllib.loads(path.read_text("utf-8-sig"))
     except OSError as error:
         raise ConfigMistakes(
             [text("%(file)s kann nicht gelesen werden: %(reason)s", file=str(path), reason=error.strerror)]
@@ -253,78 +341,76 @@ def load_config(path: Path) -> Config:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigMistakes([text("%(file)s ist kein gültiges TOML: %(reason)s", file=str(path), reason=str(error))]) from error
     mistakes = _secrets_in_file(data)
-    _make_absolute(data, path.resolve().parent)
+    before = _folder.set(path.resolve().parent)
     try:
         config = Config(**data)
     except ValidationError as error:
         mistakes += [_as_text(dict(e)) for e in error.errors(include_url=False, include_input=False)]
         raise ConfigMistakes(mistakes) from error
-    except SettingsError as error:  # an environment variable that should be JSON and is not
-        raise ConfigMistakes([*mistakes, text("Umgebung: %(reason)s", reason=str(error))]) from error
-    mistakes += _unreadable_secrets(config)
+    except SettingsError as error:
+        raise ConfigMistakes([*mistakes, *_no_json_in_environment()]) from error
+    finally:
+        _folder.reset(before)
     if mistakes:
         raise ConfigMistakes(mistakes)
     return config
 
 
 def _secrets_in_file(data: dict[str, Any]) -> list[Text]:
-    mistakes: list[Text] = []
-    for section, key in _SECRETS:
-        if isinstance(data.get(section), dict) and key in data[section]:
-            del data[section][key]
-            mistakes.append(
-                text(
-                    "%(setting)s: Geheimnisse stehen nicht in dieser Datei; nimm %(setting)s_file oder die Umgebungsvariable %(variable)s",
-                    setting=f"{section}.{key}",
-                    variable=f"{ENV_PREFIX}{section}__{key}".upper(),
-                )
+    found = [key for key in _SECRETS if key[1] in _section(data, key[0])]
+    mistakes = [
+        text(
+            "%(setting)s: Geheimnisse stehen nicht in dieser Datei; nimm %(setting)s_file oder die Umgebungsvariable %(variable)s",
+            setting=f"{section}.{key}",
+            variable=_variable(section, key),
+        )
+        for section, key in found
+    ]
+    if _holds_password(_section(data, "database").get("url")):
+        mistakes.append(
+            text(
+                "database.url: Geheimnisse stehen nicht in dieser Datei; lass das Passwort weg und nimm PGPASSFILE, oder gib die ganze"
+                " Adresse in der Umgebungsvariable %(variable)s",
+                variable=_variable("database", "url"),
             )
+        )
     return mistakes
 
 
-def _make_absolute(data: dict[str, Any], folder: Path) -> None:
-    matrix = _section(data, "matrix")
-    if matrix is not None:
-        matrix.setdefault("state_dir", "state")
-        for key in ("password_file", "access_token_file", "state_dir", "identity_key_file"):
-            if isinstance(matrix.get(key), str):
-                matrix[key] = str(folder / matrix[key])
-    database = _section(data, "database")
-    if database is not None and isinstance(database.get("url"), str):
-        start, marker, place = str(database["url"]).partition("sqlite+aiosqlite:///")
-        if marker and not start and place and place != ":memory:":
-            database["url"] = f"{marker}{folder / place}"
+def _holds_password(url: object) -> bool:
+    try:
+        parsed = make_url(url) if isinstance(url, str) else None
+    except (ArgumentError, ValueError):
+        return False
+    return parsed is not None and bool(parsed.password or parsed.query.get("password"))
 
 
-def _section(data: dict[str, Any], name: str) -> dict[str, Any] | None:
+def _section(data: dict[str, Any], name: str) -> dict[str, Any]:
     section = data.get(name)
-    return cast("dict[str, Any]", section) if isinstance(section, dict) else None
+    return cast("dict[str, Any]", section) if isinstance(section, dict) else {}
 
 
-def _unreadable_secrets(config: Config) -> list[Text]:
-    mistakes: list[Text] = []
-    for name in ("password_file", "access_token_file"):
-        path: Path | None = getattr(config.matrix, name)
-        try:
-            if path is not None and not path.read_text("utf-8").strip():
-                mistakes.append(text("%(setting)s: die Datei %(file)s ist leer", setting=f"matrix.{name}", file=str(path)))
-        except (OSError, UnicodeDecodeError) as error:
-            mistakes.append(
-                text(
-                    "%(setting)s: %(file)s kann nicht gelesen werden: %(reason)s",
-                    setting=f"matrix.{name}",
-                    file=str(path),
-                    reason=str(error),
-                )
-            )
-    return mistakes
+def _variable(*names: str) -> str:
+    return ENV_PREFIX + "__".join(names).upper()
+
+
+def _no_json_in_environment() -> Iterator[Text]:
+    """Yield a line for each variable that stands for a whole section, list or table, and holds no JSON."""
+    for section, field in Config.model_fields.items():
+        inner = cast("type[BaseModel]", field.annotation).model_fields
+        lists = [_variable(section, key) for key, each in inner.items() if get_origin(each.annotation) in (tuple, dict)]
+        for name in (_variable(section), *lists):
+            try:
+                json.loads(os.environ.get(name, "{}"))
+            except ValueError:
+                yield text("Umgebung: %(variable)s ist kein gültiges JSON", variable=name)
 
 
 def secret(value: SecretStr | None, file: Path | None) -> str | None:
     """Return a secret from the environment (`value`) or from `file`, stripped of white space at its ends."""
-    if value is not None:
+    if value:
         return value.get_secret_value()
-    return file.read_text("utf-8").strip() if file is not None else None
+    return file.read_text("utf-8-sig").strip() if file is not None else None
 
 
 def _as_text(error: dict[str, Any]) -> Text:
@@ -338,9 +424,30 @@ def _plain_reason(error: dict[str, Any]) -> object:
     return cause.text if isinstance(cause, _Wrong) else error["msg"]
 
 
+def _one_of(error: dict[str, Any]) -> Text:
+    return text("erlaubt ist nur %(expected)s", expected=str(error["ctx"]["expected"]).replace(" or ", " / ").replace(", ", " / "))
+
+
+def _wrong_length(error: dict[str, Any]) -> Text:
+    if error["type"].endswith("long"):
+        return text("ist zu lang; erlaubt sind höchstens %(most)s", most=error["ctx"]["max_length"])
+    return text("darf nicht leer sein")
+
+
+_NO_TABLE = text("muss eine Tabelle sein")
+_NO_LIST = text("muss eine Liste in eckigen Klammern sein")
+_NO_TEXT = text("muss ein Text in Anführungszeichen sein")
 _REASONS: dict[str, Callable[[dict[str, Any]], object]] = {
     "missing": lambda _: text("fehlt"),
     "extra_forbidden": lambda _: text("diese Einstellung gibt es nicht; siehe config.example.toml"),
-    "string_type": lambda _: text("muss ein Text in Anführungszeichen sein"),
-    "literal_error": lambda e: text("erlaubt ist nur %(expected)s", expected=str(e["ctx"]["expected"]).replace(" or ", " / ")),
+    "string_type": lambda _: _NO_TEXT,
+    "path_type": lambda _: _NO_TEXT,
+    "literal_error": _one_of,
+    "model_type": lambda _: _NO_TABLE,
+    "dict_type": lambda _: _NO_TABLE,
+    "tuple_type": lambda _: _NO_LIST,
+    "string_too_short": _wrong_length,
+    "string_too_long": _wrong_length,
+    "too_short": _wrong_length,
+    "too_long": _wrong_length,
 }

@@ -156,10 +156,10 @@ def _state(lab: Table) -> str:
     state = lab.title("state", 'state = "DE-HB"')
     if not state or state in STATES:
         return state
-    by_name = {name: code for code in STATES for name in state_names(code)}
-    guess = lab.mistakes.guess(state, by_name)
+    by_name = {name: code for code in STATES for name in state_names(code) if name != code}
+    guess = by_name.get(lab.mistakes.guess(state, by_name) or "") or next((code for code in STATES if code == state.upper()), None)
     if guess:
-        message = text("Das Land »%(state)s« kenne ich nicht. Meintest du %(code)s?", state=shown(state), code=by_name[guess])
+        message = text("Das Land »%(state)s« kenne ich nicht. Meintest du %(code)s?", state=shown(state), code=guess)
     else:
         message = text(
             "Das Land »%(state)s« kenne ich nicht. Richtig wäre ein Kürzel wie DE-HE für Hessen (ISO 3166-2).",

@@ -37,6 +37,7 @@ _TOKEN = re.compile(
     ''',
     re.VERBOSE,
 )
+_STEPS = {"[": 1, "{": 1, "]": -1, "}": -1}
 
 
 class TooIntricate(ValueError):
@@ -78,9 +79,6 @@ def tokens(source: str) -> list[Token]:
         line += piece.count("\n")
     found.append(Token("end", "", len(source), found[-1].line if found else 1))
     return found
-
-
-_STEPS = {"[": 1, "{": 1, "]": -1, "}": -1}
 
 
 def open_brackets(found: list[Token], offset: int) -> list[Token]:

@@ -27,12 +27,16 @@ _PHASE = template(
 )
 _BETWEEN = template(
     "{% import 'events.html.j2' as show with context %}"
-    "<p>{% trans %}Heute ist zwischen zwei Phasen.{% endtrans %}"
+    "<p>{% if begun %}{% trans %}Heute ist zwischen zwei Phasen.{% endtrans %}"
+    "{% else %}{% trans %}Noch hat keine Phase begonnen.{% endtrans %}{% endif %}"
     "{% if coming %} {% trans title=coming.title, when=coming.when|when %}Als Nächstes kommt: {{ title }}, {{ when }}{% endtrans %}"
     "{{ show.where(coming) }}.{% endif %}"
-    "{% if following %} {% trans n=following.phase.number %}Danach beginnt Phase {{ n }}.{% endtrans %}{% endif %}</p>"
+    " {% trans n=following.phase.number %}Danach beginnt Phase {{ n }}.{% endtrans %}</p>"
 )
-_NONE_LEFT = template("<p>{% trans %}Alle Phasen sind vorbei.{% endtrans %}</p>")
+_NONE_LEFT = template(
+    "<p>{% if any %}{% trans %}Alle Phasen sind vorbei.{% endtrans %}"
+    "{% else %}{% trans %}Es sind keine Phasen eingetragen.{% endtrans %}{% endif %}</p>"
+)
 
 
 @command("phase", "phase", needs=Role.MEMBER)
@@ -46,8 +50,8 @@ async def phase_show(ctx: Context) -> Reply:
         return await _during(ctx, span)
     following = next((phase for phase in phases if today <= phase.after.when.last), None)
     if following is None:
-        return Reply(_NONE_LEFT)
-    return Reply(_BETWEEN, {"coming": next_event(events, today), "following": following})
+        return Reply(_NONE_LEFT, {"any": bool(phases)})
+    return Reply(_BETWEEN, {"begun": following != phases[0], "coming": next_event(events, today), "following": following})
 
 
 async def _during(ctx: Context, span: PhaseSpan) -> Reply:

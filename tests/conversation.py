@@ -195,3 +195,8 @@ def _network_rooms(keys: Iterable[str], labs: Mapping[str, str]) -> NetworkRooms
         found.set_room_id(key, room_id(key))
         found.set_name(room_id(key), names[key])
     return found
+
+
+def notice(room: str, *lines: str) -> Said:
+    """Return an answer in a room."""
+    return Said(room, "notice", "\n".join(lines))

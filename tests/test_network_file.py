@@ -213,6 +213,23 @@ def test_names(name: str, message: str) -> None:
     assert mistakes(ABOUT + LAB.replace('"Bremen"', f'"{name}"')) == [(7, message)]
 
 
+@pytest.mark.parametrize(
+    ("state", "right"),
+    [
+        ("Hessen", "DE-HE"),
+        ("Thueringen", "DE-TH"),
+        ("bavaria", "DE-BY"),
+        ("HB", "DE-HB"),
+        ("de-sn", "DE-SN"),
+        ("DE-XY", None),
+        ("Tirol", None),
+    ],
+)
+def test_states(state: str, right: str | None) -> None:
+    advice = f"Meintest du {right}?" if right else "Richtig wäre ein Kürzel wie DE-HE für Hessen (ISO 3166-2)."
+    assert mistakes(ABOUT + LAB.replace("DE-HB", state)) == [(8, f"Das Land »{state}« kenne ich nicht. {advice}")]
+
+
 @pytest.mark.parametrize("key", ["-a", "a-", "a--b", "a b", "ä", "a_b", "A"])
 def test_keys(key: str) -> None:
     assert [line for line, _ in mistakes(ABOUT + LAB.replace("bremen", key))] == [6]

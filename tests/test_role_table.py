@@ -21,7 +21,15 @@ from bot.db.engine import Database
 from bot.db.tables import handled_events, submissions
 from tests.conversation import MORNING, Conversation, Said, registry
 
-ROOMS = {"K": "coordination", "N": "network", "F": "research", "B": "lab:bremen", "S": "lab:bergstrasse", "D": "direct", "U": "unknown"}
+ROOMS = {
+    "K": "coordination",
+    "N": "network",
+    "F": "research",
+    "B": "lab:bremen",
+    "S": "lab:bergstrasse",
+    "D": "direct",
+    "U": "unknown",
+}
 NAMES = {
     "L": "Raum deines Labors",
     "N": "»Netzwerk«",

@@ -67,5 +67,5 @@ async def insert_new(session: AsyncSession, table: sa.Table, **values: object) -
     """Insert a row unless one with the same unique key stands there. Return whether it was inserted."""
     dialect = session.get_bind().dialect.name
     insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    result = await session.execute(insert(table).values(**values).on_conflict_do_nothing())
-    return bool(getattr(result, "rowcount", 0))
+    inserted = insert(table).values(**values).on_conflict_do_nothing().returning(sa.literal(1))
+    return (await session.execute(inserted)).first() is not None

@@ -14,10 +14,10 @@ from enum import StrEnum
 _SEASON_FIRST_MONTH = {21: 3, 22: 6, 23: 9, 24: 12}
 _QUARTER_FIRST_MONTH = {33: 1, 34: 4, 35: 7, 36: 10}
 
-_DAY = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
-_MONTH = re.compile(r"(\d{4})-(\d{2})")
-_YEAR = re.compile(r"(\d{4})")
-_OPEN = re.compile(r"(\d{4})-XX-XX")
+_DAY = re.compile(r"(\d{4})-(\d{2})-(\d{2})", re.ASCII)
+_MONTH = re.compile(r"(\d{4})-(\d{2})", re.ASCII)
+_YEAR = re.compile(r"(\d{4})", re.ASCII)
+_OPEN = re.compile(r"(\d{4})-XX-XX", re.ASCII)
 
 
 class Precision(StrEnum):

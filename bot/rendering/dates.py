@@ -8,6 +8,12 @@ from bot.domain.dates import PartialDate, Precision
 from bot.errors import Text, text
 
 _SEASONS = {21: text("Frühjahr %(year)s"), 22: text("Sommer %(year)s"), 23: text("Herbst %(year)s"), 24: text("Winter %(year)s")}
+_QUARTERS = {
+    1: text("1. Quartal %(year)s"),
+    2: text("2. Quartal %(year)s"),
+    3: text("3. Quartal %(year)s"),
+    4: text("4. Quartal %(year)s"),
+}
 _LOCALES = {"en": "en_GB"}  # the people are Europeans: 30 October 2020
 _LAST_MONTH_OF_SEASON = 12
 
@@ -23,7 +29,7 @@ def format_partial(when: PartialDate, language: str) -> Text | str:  # noqa: PLR
         case Precision.MONTH:
             return format_date(when.first, "MMMM y", locale=locale)
         case Precision.QUARTER:
-            return text("%(quarter)s. Quartal %(year)s", quarter=(when.first.month + 2) // 3, year=when.first.year)
+            return Text(_QUARTERS[(when.first.month + 2) // 3].msgid, {"year": when.first.year})
         case Precision.SEASON:
             return Text(_SEASONS[int(when.edtf[5:])].msgid, {"year": _season_year(when)})
         case Precision.YEAR:

@@ -1,0 +1,183 @@
+"""The drain: what is written down is said once, in order, and only while it is wanted."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.clock import FixedClock
+from bot.db import deliveries
+from bot.db.deliveries import Delivery
+from bot.db.engine import Database
+from bot.delivery import Drain, transaction_id
+from bot.errors import ChatRefused, ChatUnavailable
+from bot.network_rooms import NetworkRooms
+
+NOW = datetime(2020, 10, 12, 9, tzinfo=UTC)
+A, B = "!a:netz.example", "!b:netz.example"
+
+
+@dataclass
+class Rooms:
+    """The chat: keeps what was sent, refuses what it is told to, and remembers transaction ids per device as a homeserver does."""
+
+    said: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    troubles: dict[str, list[ChatUnavailable]] = field(default_factory=dict[str, list[ChatUnavailable]])
+    known: dict[str, str] = field(default_factory=dict[str, str])
+    looked_for: list[str] = field(default_factory=list[str])
+
+    async def send(self, room_id: str, event_type: str, content: Mapping[str, object], transaction_id: str) -> str:
+        if self.troubles.get(room_id):
+            raise self.troubles[room_id].pop(0)
+        await asyncio.sleep(0)
+        if transaction_id not in self.known:
+            self.known[transaction_id] = f"${len(self.known)}"
+            self.said.append((room_id, str(content.get("body") or f"{event_type} {content.get('m.relates_to')}")))
+        return self.known[transaction_id]
+
+    async def find(self, room_id: str, key: str) -> str | None:
+        self.looked_for.append(key)
+        return "$found" if (room_id, key) in self.said else None
+
+
+async def _wanted(_session: AsyncSession, row: Delivery, _now: datetime) -> str | None:
+    return "lost its sense" if row.policy == "gone" else None
+
+
+@pytest.fixture
+def clock() -> FixedClock:
+    return FixedClock(NOW)
+
+
+@pytest.fixture
+def rooms() -> Rooms:
+    return Rooms()
+
+
+def _drain(database: Database, rooms: Rooms, clock: FixedClock, device: str = "DEVICE") -> Drain:
+    return Drain(database=database, chat=rooms, network_rooms=NetworkRooms({}), clock=clock, device=device, still_wanted=_wanted)
+
+
+async def _write(database: Database, *lines: tuple[str, str], policy: str | None = None) -> None:
+    async with database.begin() as session:
+        for room, body in lines:
+            await deliveries.add(session, key=body, room=room, content={"body": body}, now=NOW, policy=policy)
+
+
+async def _outcomes(database: Database) -> dict[str, tuple[str | None, str | None]]:
+    async with database.begin() as session:
+        return {row.key: (row.outcome, row.event_id) for row in await deliveries.with_prefix(session, "")}
+
+
+async def test_said_once_and_in_order_in_each_room(database: Database, rooms: Rooms, clock: FixedClock) -> None:
+    await _write(database, *((room, f"{room[1]}{n}") for n in range(30) for room in (A, B)))
+    drain = _drain(database, rooms, clock)
+    await drain.settle()
+    await drain.settle()
+    for room in (A, B):
+        assert [body for where, body in rooms.said if where == room] == [f"{room[1]}{n}" for n in range(30)]
+
+
+async def test_a_key_is_written_down_once(database: Database) -> None:
+    async with database.begin() as session:
+        first = await deliveries.add(session, key="k", room=A, content={}, now=NOW)
+        again = await deliveries.add(session, key="k", room=B, content={}, now=NOW)
+    assert (first, again) == (True, False)
+
+
+async def test_one_dead_room_stops_no_other_and_keeps_its_order(database: Database, rooms: Rooms, clock: FixedClock) -> None:
+    rooms.troubles[A] = [ChatRefused("M_FORBIDDEN"), ChatUnavailable("502")]
+    await _write(database, (A, "a1"), (A, "a2"), (B, "b1"))
+    drain = _drain(database, rooms, clock)
+    await drain.settle()
+    assert rooms.said == [(B, "b1")]
+    clock.shown += timedelta(minutes=6)
+    await drain.settle()
+    assert rooms.said == [(B, "b1")]
+    clock.shown += timedelta(minutes=6)
+    await drain.settle()
+    assert rooms.said == [(B, "b1"), (A, "a1"), (A, "a2")]
+
+
+async def test_the_homeserver_says_how_long_to_wait(database: Database, rooms: Rooms, clock: FixedClock) -> None:
+    rooms.troubles[A] = [ChatUnavailable("M_LIMIT_EXCEEDED", retry_after=7)]
+    await _write(database, (A, "a1"))
+    drain = _drain(database, rooms, clock)
+    for seconds, said in ((0, 0), (6, 0), (1, 1)):
+        clock.shown += timedelta(seconds=seconds)
+        await drain.settle()
+        assert len(rooms.said) == said
+
+
+async def test_what_lost_its_sense_is_dropped(database: Database, rooms: Rooms, clock: FixedClock) -> None:
+    """A submitted report needs no reminder, even if it was written down before."""
+    await _write(database, (A, "reminder"), policy="gone")
+    await _write(database, (A, "answer"))
+    await _drain(database, rooms, clock).settle()
+    assert rooms.said == [(A, "answer")]
+    assert (await _outcomes(database))["reminder"] == ("dropped", None)
+
+
+async def test_killed_after_the_send_and_before_it_is_marked(database: Database, rooms: Rooms, clock: FixedClock) -> None:
+    """The same device sends again under the same transaction id: in the room it stands once."""
+    await _write(database, (A, "a1"))
+    rooms.known[transaction_id("a1")] = "$sent-before-the-kill"
+    async with database.begin() as session:
+        await deliveries.claim(session, by="DEVICE", now=NOW, lease=timedelta(seconds=60), most=5)
+    await _drain(database, rooms, clock).settle()
+    assert rooms.said == []
+    assert await _outcomes(database) == {"a1": ("sent", "$sent-before-the-kill")}
+
+
+async def test_what_another_device_may_have_sent_is_looked_for_first(database: Database, rooms: Rooms, clock: FixedClock) -> None:
+    """Transaction ids do not reach across devices; and while the other's lease runs, it is left to it."""
+    await _write(database, (A, "a1"))
+    rooms.said.append((A, "a1"))
+    async with database.begin() as session:
+        await deliveries.claim(session, by="OTHER", now=NOW, lease=timedelta(seconds=60), most=5)
+    drain = _drain(database, rooms, clock)
+    await drain.settle()
+    assert rooms.looked_for == []
+    clock.shown += timedelta(seconds=61)
+    await drain.settle()
+    assert (rooms.looked_for, rooms.said) == (["a1"], [(A, "a1")])
+    assert await _outcomes(database) == {"a1": ("sent", "$found")}
+
+
+async def test_what_was_tried_longer_ago_than_ids_are_remembered_is_looked_for(
+    database: Database, rooms: Rooms, clock: FixedClock
+) -> None:
+    rooms.troubles[A] = [ChatUnavailable("504")]
+    await _write(database, (A, "a1"))
+    drain = _drain(database, rooms, clock)
+    await drain.settle()
+    clock.shown += timedelta(hours=21)
+    await drain.settle()
+    assert (rooms.looked_for, rooms.said) == (["a1"], [(A, "a1")])
+
+
+async def test_a_reaction_follows_what_it_belongs_to(database: Database, rooms: Rooms, clock: FixedClock) -> None:
+    """The preview's event id is only known when it stands in the room."""
+    relation = {"m.relates_to": {"rel_type": "m.annotation", "event_id": "", "key": "✅"}}
+    await _write(database, (A, "preview"))
+    async with database.begin() as session:
+        await deliveries.add(
+            session, key="preview:0", room=A, content=relation, event_type="m.reaction", annotates="preview", now=NOW
+        )
+    await _drain(database, rooms, clock).settle()
+    assert rooms.said[1] == (A, "m.reaction {'rel_type': 'm.annotation', 'event_id': '$0', 'key': '✅'}")
+
+
+async def test_two_drains_at_once_say_everything_once(database: Database, rooms: Rooms, clock: FixedClock) -> None:
+    """Two processes on one database: no row is taken by both."""
+    await _write(database, *((f"!{n % 7}:netz.example", f"{n:03}") for n in range(100)))
+    drains = [_drain(database, rooms, clock, device) for device in ("ONE", "TWO")]
+    while len(rooms.said) < 100:
+        await asyncio.gather(*(drain.settle() for drain in drains))
+    assert sorted(body for _, body in rooms.said) == [f"{n:03}" for n in range(100)]
+    for room in range(7):
+        in_room = [body for where, body in rooms.said if where == f"!{room}:netz.example"]
+        assert in_room == sorted(in_room)
