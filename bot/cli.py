@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from bot import app, logs
+from bot import logs
 from bot.clock import Clock, ShiftedClock, SystemClock
 from bot.config import Config, ConfigMistakes, load_config
 from bot.db.engine import Database, Unavailable, connect
@@ -59,6 +59,8 @@ def run(
     clock_rate: Annotated[float, typer.Option(help=_t("Wievielmal so schnell diese Uhr läuft."))] = 1.0,
 ) -> None:
     """Run the bot until it is told to stop."""
+    from bot import app
+
     settings = _load(config)
     logs.set_up(settings.log.level, settings.log.format)
     _complete(app.run(settings, _clock(settings, clock_at, clock_rate)))

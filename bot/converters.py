@@ -94,7 +94,7 @@ Number = Annotated[int, Converter(text("nummer"), _number)]
 
 
 def _link(word: str) -> str:
-    candidate = word.strip("<>")
+    candidate = word[1:-1] if word.startswith("<") and word.endswith(">") else word
     if not _is_web_address(candidate):
         raise UsageError(
             "»%(word)s« ist kein Link. Richtig wäre zum Beispiel https://example.org/bericht.pdf.", word=one_line(word, 60)

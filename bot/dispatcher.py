@@ -21,7 +21,7 @@ from bot.db.engine import Database, Unavailable
 from bot.domain.chat_words import Word, after_name, after_prefix, one_line
 from bot.domain.places import EVERYONE, Place, PlaceKind
 from bot.domain.roles import Role, Roles
-from bot.errors import Denied, MembershipUnknown, Text, UsageError, UserError, text
+from bot.errors import Denied, MembershipUnknown, NotYet, Text, UsageError, UserError, text
 from bot.network_rooms import NetworkRooms
 from bot.registry import Registry
 from bot.rendering import catalogue, template
@@ -89,12 +89,17 @@ class Dispatcher:
         await self._answer(message, place, message.body if asked is None else asked)
 
     async def handle_reaction(self, reaction: Reaction) -> None:
-        """Do what a reaction to one of our answers means. Raises as `handle` does."""
+        """Do what a reaction to one of our answers means. Raises as `handle` does, and `NotYet`: people can be quicker than the
+        homeserver's word that our answer stands there."""
+        place = self._rooms.place(reaction.room_id)
+        if place is None or not self._registry.reacts_to(reaction.symbol):
+            return
         async with self._database.begin() as session:
             key = await deliveries.key_of(session, reaction.target)
+            if key is None and await deliveries.sending_in(session, place.key or place.room_id):
+                raise NotYet(reaction.target)
         handler = self._registry.reaction(key, reaction.symbol) if key else None
-        place = self._rooms.place(reaction.room_id)
-        if key is None or handler is None or place is None:
+        if key is None or handler is None:
             return
 
         async def run(ctx: Context) -> Reply:
@@ -133,7 +138,7 @@ class Dispatcher:
             if names:
                 guess = " · ".join(f"{ctx.prefix} {name}" for name in names)
                 raise UserError("»%(word)s« kenne ich nicht. Meintest du %(guess)s?", word=word, guess=guess)
-            raise UserError("»%(word)s« kenne ich nicht. Was ich kann, sagt dir: %(help)s", word=word, help=f"{ctx.prefix} hilfe")
+            raise UserError("»%(word)s« kenne ich nicht. Was ich kann, sagt dir: %(prefix)s hilfe", word=word, prefix=ctx.prefix)
 
         return run
 

@@ -56,7 +56,7 @@ def sentences() -> list[Sentence]:
     """Return every sentence in code and templates, each once."""
     found: dict[str, Sentence] = {}
     for package in _PACKAGES:
-        for path in sorted((ROOT / package).rglob("*.py")):
+        for path in sorted(p for p in (ROOT / package).rglob("*.py") if "migrations" not in p.parts):
             for sentence in _in_python(path.read_text("utf-8"), path.relative_to(ROOT).as_posix()):
                 found.setdefault(sentence.msgid, sentence)
     for path in sorted(TEMPLATE_DIR.glob("*.j2")):
@@ -66,8 +66,9 @@ def sentences() -> list[Sentence]:
 
 
 def _in_python(source: str, place: str) -> Iterator[Sentence]:
-    for _, _, messages, _ in extract_python(io.BytesIO(source.encode()), _KEYWORDS, [], {"encoding": "utf-8"}):
-        yield from _sentence(messages, place)
+    for _, function, messages, _ in extract_python(io.BytesIO(source.encode()), _KEYWORDS, [], {"encoding": "utf-8"}):
+        only_first = function != "ntext" and isinstance(messages, tuple)  # strings within the data are no sentences
+        yield from _sentence(messages[0] if only_first else messages, place)
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call) and _called(node) == "template" and node.args and isinstance(node.args[0], ast.Constant):
             yield from _in_template(str(node.args[0].value), place)
@@ -110,10 +111,11 @@ def missing_translations(language: str = "en") -> list[str]:
     for sentence in wanted:
         message = known.get(sentence.msgid)
         translation = _strings(message.string) if message and not message.fuzzy else ()
-        if not translation or not all(translation):
+        forms = [sentence.msgid, *([sentence.plural] if sentence.plural else [])]
+        if len(translation) != len(forms) or not all(translation):
             lines.append(f"{sentence.place}: no {language} for {sentence.msgid!r}")
-        elif any(_placeholders(t) - _placeholders(sentence.msgid) - {"n"} for t in translation):
-            lines.append(f"{sentence.place}: a placeholder too many in the {language} of {sentence.msgid!r}")
+        elif any((_placeholders(t) ^ _placeholders(form)) - {"n"} for t, form in zip(translation, forms, strict=True)):
+            lines.append(f"{sentence.place}: other placeholders in the {language} of {sentence.msgid!r}")
     current = {sentence.msgid for sentence in wanted}
     stale = [_strings(message.id)[0] for message in known if message.id and _strings(message.id)[0] not in current]
     return lines + [f"nothing says {msgid!r} any more" for msgid in stale]
@@ -134,16 +136,17 @@ def update_catalogue(language: str = "en") -> None:
     for sentence in sentences():
         message = known.get(sentence.msgid)
         msgid: Any = (sentence.msgid, sentence.plural) if sentence.plural else sentence.msgid
-        fresh.add(msgid, message.string if message else None, locations=[(sentence.place, 0)])
+        fits = message is not None and len(_strings(message.id)) == len(_strings(msgid))
+        fresh.add(msgid, message.string if message and fits else None, locations=[(sentence.place, 0)])
     with _po_path(language).open("wb") as target:
         write_po(target, fresh, width=120, include_lineno=False, omit_header=False, sort_output=False)
-    _drop_dates(_po_path(language))
+    _shorten_header(_po_path(language))
 
 
-def _drop_dates(path: Path) -> None:
-    """Take the dates out of the header: they would change with every run."""
-    kept = [line for line in path.read_text("utf-8").split("\n") if not re.match(r'"(POT-Creation|PO-Revision)-Date', line)]
-    path.write_text("\n".join(kept), "utf-8")
+def _shorten_header(path: Path) -> None:
+    """Take Babel's form for names and dates out of the header: dates would change with every run."""
+    form = re.compile(r'"(POT-Creation-Date|PO-Revision-Date|Report-Msgid-Bugs-To|Last-Translator|Language-Team|Generated-By)|#( |$)')
+    path.write_text("\n".join(line for line in path.read_text("utf-8").split("\n") if not form.match(line)), "utf-8")
 
 
 def commands_page() -> str:

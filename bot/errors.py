@@ -7,6 +7,7 @@
     ├── MembershipUnknown            the homeserver did not say who is in a room: nothing may be decided on it
     ├── ChatUnavailable              the homeserver did not take or give a message; worth another try
     │   └── ChatRefused              … and said that another try is pointless (not in the room, no power)
+    ├── NotYet                       something has to be finished first; worth another try in a moment
     ├── DatabaseNotReady             tables missing or of another version
     ├── StoreInUse                   another process holds the device's journal and crypto store
     └── LoginFailed                  the homeserver does not know us (any more)
@@ -79,6 +80,10 @@ class ChatUnavailable(NetzwartError):
 
 class ChatRefused(ChatUnavailable):
     """The homeserver refused for good: we are not in the room, or lack the power."""
+
+
+class NotYet(NetzwartError):
+    """Something else has to be finished first; worth another try in a moment. Nothing has happened."""
 
 
 class DatabaseNotReady(NetzwartError):

@@ -44,6 +44,10 @@ class Registry:
                 return found
         return []
 
+    def reacts_to(self, symbol: str) -> bool:
+        """Return whether a reaction with `symbol` means anything under any of our answers."""
+        return any(symbol in r.symbols for r in self.reactions)
+
     def reaction(self, key: str, symbol: str) -> ReactionHandler | None:
         """Return what a reaction with `symbol` to the answer `key` does, if anything."""
         return next((r for r in self.reactions if key.startswith(r.key_prefix) and symbol in r.symbols), None)

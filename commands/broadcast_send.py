@@ -17,6 +17,7 @@ from bot.domain.places import COORDINATORS, PlaceKind, lab_room
 from bot.domain.roles import Role
 from bot.errors import UsageError, UserError, text
 from bot.rendering import content, render, template
+from bot.rendering.markup import markdown_to_html
 from bot.rendering.states import state_name, state_names
 
 MOST_CHARACTERS = 15_000
@@ -153,12 +154,12 @@ def _no_text() -> UsageError:
 
 def _check_length(said: str) -> None:
     """Raise `UserError` for a text that does not fit into one message, and `UsageError` for one that shows nothing."""
-    if not said:
-        raise _no_text()
     if len(said) > MOST_CHARACTERS:
         raise UserError(
             "Der Text ist zu lang: %(length)s Zeichen, höchstens %(most)s gehen.", length=len(said), most=MOST_CHARACTERS
         )
-    body = content.message(render(_NOTICE, "de", {"text": said}), "", notifies=True)
-    if len(json.dumps(body, ensure_ascii=False).encode()) > content.MOST_BYTES - _FRAME_BYTES:
+    if not markdown_to_html(said):
+        raise _no_text()
+    notice = content.message(render(_NOTICE, "de", {"text": said}), "", notifies=True)
+    if len(json.dumps(notice, ensure_ascii=False).encode()) > content.MOST_BYTES - _FRAME_BYTES:
         raise UserError("Der Text ist zu groß für eine Nachricht. Bitte kürz ihn oder leg ihn anderswo ab und schick den Link.")

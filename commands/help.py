@@ -65,7 +65,7 @@ def _meant(ctx: Context, words: str) -> Command:
     guesses = close_matches(wanted, [name for found in ctx.commands for name in found.names])
     if guesses:
         raise UserError("»%(word)s« kenne ich nicht. Meintest du %(guess)s?", word=words, guess=" · ".join(guesses))
-    raise UserError("»%(word)s« kenne ich nicht. Was ich kann, sagt dir: %(help)s", word=words, help=f"{ctx.prefix} hilfe")
+    raise UserError("»%(word)s« kenne ich nicht. Was ich kann, sagt dir: %(prefix)s hilfe", word=words, prefix=ctx.prefix)
 
 
 def _one(ctx: Context, meant: Command) -> Reply:

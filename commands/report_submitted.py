@@ -9,7 +9,12 @@ from commands._report_meant import own_debt
 
 
 @command(
-    "bericht abgegeben", "report submitted", needs=Role.LAB | Role.RESEARCH, examples=["labor-1 https://example.org/bericht.pdf"]
+    "bericht abgegeben",
+    "report submitted",
+    "bericht abgeben",
+    "report submit",
+    needs=Role.LAB | Role.RESEARCH,
+    examples=["labor-1 https://example.org/bericht.pdf", "labor-1"],
 )
 async def report_submitted(ctx: Context, report: ReportRef, link: Link | None = None) -> Reply:
     """Vermerkt einen Bericht als abgegeben, auf Wunsch mit Link. Im direkten Gespräch notfalls mit Labor: labor-1:bremen."""

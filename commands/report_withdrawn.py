@@ -11,7 +11,14 @@ from commands._report_meant import own_debt
 _WAS_OPEN = template("<p>{% trans title=title %}»{{ title }}« war nicht als abgegeben vermerkt.{% endtrans %}</p>")
 
 
-@command("bericht zurück", "report withdrawn", needs=Role.LAB | Role.RESEARCH, examples=["labor-1"])
+@command(
+    "bericht zurück",
+    "report withdrawn",
+    "bericht zurückziehen",
+    "report withdraw",
+    needs=Role.LAB | Role.RESEARCH,
+    examples=["labor-1"],
+)
 async def report_withdrawn(ctx: Context, report: ReportRef) -> Reply:
     """Nimmt zurück, dass ein Bericht abgegeben ist; er gilt wieder als offen."""
     debt = await own_debt(ctx, report)

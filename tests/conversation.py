@@ -134,25 +134,32 @@ class Conversation:
 
     async def say(self, person: str, place: str, body: str, **more: Any) -> list[Said]:
         """Let somebody say something; return what the bot says to it. `more`: further fields of the `Message`."""
+        await self.hear(person, place, body, **more)
+        return await self.what_was_said()
+
+    async def hear(self, person: str, place: str, body: str, **more: Any) -> None:
+        """Let somebody say something; what the bot says to it comes with `what_was_said`."""
         self.last_event = event = f"$said{next(self._events)}"
-        room = self._room(person, place)
-        await self.dispatcher.handle(replace(Message(event, room, user_id(person), body), **more))
-        return await self._written()
+        await self.dispatcher.handle(replace(Message(event, self._room(person, place), user_id(person), body), **more))
 
     async def react(self, person: str, place: str, key: str, symbol: str) -> list[Said]:
         """Let somebody react to what the bot said under `key`; return what the bot says to that."""
+        await self.click(person, place, key, symbol)
+        return await self.what_was_said()
+
+    async def click(self, person: str, place: str, key: str, symbol: str) -> None:
+        """Let somebody react; what the bot says to it comes with `what_was_said`."""
         async with self.database.begin() as session:
             target = await deliveries.event_of(session, key)
         assert target is not None, f"nothing was said under {key}"
         self.last_event = f"$said{next(self._events)}"
         reaction = Reaction(self.last_event, self._room(person, place), user_id(person), target, symbol)
         await self.dispatcher.handle_reaction(reaction)
-        return await self._written()
 
     async def again(self, person: str, place: str, body: str) -> list[Said]:
         """Let the event that was handled last come a second time."""
         await self.dispatcher.handle(Message(self.last_event, self._room(person, place), user_id(person), body))
-        return await self._written()
+        return await self.what_was_said()
 
     def _room(self, person: str, place: str) -> str:
         if place == "direct":
@@ -163,7 +170,7 @@ class Conversation:
             self.members.rooms.setdefault(room_id("unknown"), {BOT, user_id(person), user_id("somebody")})
         return room_id(place)
 
-    async def _written(self) -> list[Said]:
+    async def what_was_said(self) -> list[Said]:
         """Return what is written down since the last time, and mark it as sent."""
         async with self.database.begin() as session:
             columns = (table.c.id, table.c.key, table.c.room, table.c.event_type, table.c.content)

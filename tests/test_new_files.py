@@ -19,7 +19,7 @@ from bot.db.engine import Database
 from bot.network_rooms import NetworkRooms
 from bot.registry import Registry, find_commands, find_policies
 from bot.scheduler import Scheduler
-from tests.conversation import Conversation
+from tests import conversation
 
 COMMAND = '''
 """How many labs there are."""
@@ -92,8 +92,10 @@ def _registry(package: ModuleType) -> Registry:
     return Registry(tuple(sorted((*own.commands, *added.commands), key=lambda c: c.names)), own.reactions)
 
 
-async def test_a_new_command(database: Database, package: ModuleType) -> None:
-    network = await Conversation.begin(database, registry=_registry(package))
+async def test_a_new_command(database: Database, package: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conversation, "registry", lambda: _registry(package))
+    people = {key: ["lena"] for key in ("network", "lab:bremen")}
+    network = await conversation.Conversation.begin(database, people)
     for said, answered in {
         "!netz zähle 3": "13 Labore, mit deinen 3 sind es mehr.",
         "!netz zaehle 3": "13 Labore, mit deinen 3 sind es mehr.",
@@ -102,11 +104,11 @@ async def test_a_new_command(database: Database, package: ModuleType) -> None:
         "!netz zähle 0": "Null ist keine Zahl zum Zählen.",
         "!netz zäle 3": "»zäle 3« kenne ich nicht. Meintest du !netz zähle?",
     }.items():
-        assert [line.body for line in await network.say("lena", "lab:bremen", said)] == [answered]
-    (help_,) = await network.say("lena", "lab:bremen", "!netz hilfe")
-    assert "• zähle <nummer>" in help_.body
-    (explained,) = await network.say("lena", "lab:bremen", "!netz hilfe zähle")
-    assert "Zählt die Labore." in explained.body
+        assert await network.say("lena", "lab:bremen", said) == [("lab:bremen", "notice", answered)]
+    ((_, _, listed),) = await network.say("lena", "lab:bremen", "!netz hilfe")
+    assert "• zähle <nummer> – Zählt die Labore." in listed
+    ((_, _, explained),) = await network.say("lena", "lab:bremen", "!netz hilfe zähle")
+    assert explained.startswith("!netz zähle <nummer>\nZählt die Labore.")
 
 
 async def test_a_new_reminder_policy(database: Database, package: ModuleType) -> None:

@@ -11,6 +11,7 @@ a room that the bot does not know. A cell says what becomes of a message there:
 `-` before it: this person is not in that room; the message came through all the same (just left, or forged).
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -209,15 +210,16 @@ def cells(table: str) -> Iterator[Cell]:
             yield Cell(person, column, not outcome.startswith("-"), outcome.removeprefix("-"))
 
 
+ONE_DATABASE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True, ids=[""])
+"""Who may what is decided before any database is asked."""
+
 SAMPLES = [(said.strip(), table) for said_in_turn, table in TABLES.items() for said in said_in_turn.split(" / ")]
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True, ids=[""])  # who may what is decided before any database
+@ONE_DATABASE
 @pytest.mark.parametrize(("said", "table"), SAMPLES, ids=[said for said, _ in SAMPLES])
 async def test_who_may_do_what_where(database: Database, said: str, table: str) -> None:
-    people = {ROOMS[code]: [person for person, codes in PEOPLE.items() if code in codes] for code in "KNFBS"}
-    people |= {"lab:marburg-biedenkopf": []}
-    talk = await Conversation.begin(database, people)
+    talk = await _talk(database)
     await talk.say("coord", "coordination", "!netz rundruf Damit es einen gibt")
     for cell in cells(table):
         await _begin_anew(database, handed_in=said.startswith("bericht zurück"))
@@ -226,6 +228,11 @@ async def test_who_may_do_what_where(database: Database, said: str, table: str) 
         outcome = await _outcome(database, talk, ROOMS[cell.column], answers)
         assert (cell, outcome) == (cell, cell.outcome), answers
         assert (await _handed_in(database) != before) == (outcome == "✅"), f"{cell}: only what is done has an effect"
+
+
+async def _talk(database: Database) -> Conversation:
+    people = {ROOMS[code]: [person for person, codes in PEOPLE.items() if code in codes] for code in "KNFBS"}
+    return await Conversation.begin(database, people | {"lab:marburg-biedenkopf": []})
 
 
 async def _outcome(database: Database, talk: Conversation, place: str, answers: list[Said]) -> str:
@@ -278,3 +285,21 @@ def test_a_table_is_whole(table: str) -> None:
         (person, column): column in codes or column in "DU" for person, codes in PEOPLE.items() for column in ROOMS
     }
     assert {(cell.person, cell.column): cell.present for cell in cells(table)} == expected
+
+
+@ONE_DATABASE
+async def test_help_lists_what_the_tables_allow(database: Database) -> None:
+    """`hilfe` shows a command exactly where it would not be denied, whatever is asked of it."""
+    talk = await _talk(database)
+    allowed: dict[tuple[str, str], set[str]] = {}
+    for said, table in SAMPLES:
+        found = registry().find(said)
+        assert found is not None
+        for cell in cells(table):
+            if cell.present and not cell.outcome.startswith("D"):
+                allowed.setdefault((cell.person, cell.column), set()).add(found[0].names[0])
+    for (person, column), names in allowed.items():
+        (answer,) = await talk.say(person, ROOMS[column], "!netz hilfe")
+        listed = {line.removeprefix("• ").split(" – ")[0] for line in answer.words.split("\n") if line.startswith("• ")}
+        shown = {re.split(r" [<\[]", usage)[0] for usage in listed}
+        assert shown - {"ich"} == names - {"ich"}, (person, column)

@@ -159,6 +159,12 @@ async def key_of(session: AsyncSession, event_id: str) -> str | None:
     return await session.scalar(sa.select(deliveries.c.key).where(deliveries.c.event_id == event_id))
 
 
+async def sending_in(session: AsyncSession, room: str) -> bool:
+    """Return whether something is on its way into a room: it may stand there already, with an event id that we do not know yet."""
+    under_way = sa.and_(deliveries.c.room == room, deliveries.c.done_at.is_(None), deliveries.c.claimed_at.is_not(None))
+    return bool(await session.scalar(sa.select(sa.exists().where(under_way))))
+
+
 async def with_prefix(session: AsyncSession, prefix: str) -> list[Delivery]:
     """Return all deliveries whose key begins with `prefix`, in the order they were written down."""
     query = sa.select(*_COLUMNS).where(deliveries.c.key.startswith(prefix, autoescape=True)).order_by(deliveries.c.id)

@@ -104,8 +104,8 @@ async def test_near_misses(netz: Conversation) -> None:
     assert await netz.say("anke", "lab:bremen", "!netz wokshop") == [
         notice("lab:bremen", "»wokshop« kenne ich nicht. Meintest du !netz workshop?")
     ]
-    assert await netz.say("anke", "lab:bremen", "!netz bericht abgeben labor-1") == [
-        notice("lab:bremen", "»abgeben« ist kein Bericht, von dem ich weiß.")
+    assert await netz.say("anke", "lab:bremen", "!netz brichte abgeben") == [
+        notice("lab:bremen", "»brichte abgeben« kenne ich nicht. Meintest du !netz bericht abgeben · !netz bericht abgegeben?")
     ]
 
 
@@ -129,7 +129,7 @@ async def test_usage_in_both_languages(netz: Conversation) -> None:
     assert await netz.say("anke", "lab:bremen", "!netz bericht abgegeben") == [
         notice(
             "lab:bremen",
-            "Something is missing: report.",
+            "Something is still missing: report.",
             "",
             "This is how: !netz report submitted <report> [link]",
             "For example: !netz report submitted labor-1 https://example.org/bericht.pdf",

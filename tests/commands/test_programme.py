@@ -42,7 +42,7 @@ async def test_the_programme(netz: Conversation) -> None:
 )
 async def test_what_is_next(netz: Conversation, now: tuple[int, ...], first_line: str) -> None:
     """The days are those of the network's time zone, also around midnight."""
-    netz.clock.shown = datetime(*now, tzinfo=ZONE)  # type: ignore[arg-type,misc]
+    netz.clock.shown = datetime(*now, tzinfo=ZONE)
     (answer,) = await netz.say("nora", "network", "!netz programm")
     assert answer.words.split("\n")[0] == first_line
 
@@ -123,13 +123,17 @@ async def test_a_phase_whose_days_are_not_fixed(netz: Conversation) -> None:
     [
         (
             (2020, 11, 25),
-            "Heute ist zwischen zwei Phasen. Als Nächstes kommt: 2. Netzwerk-Workshop, 24.–27. November 2020, online."
-            " Danach beginnt Phase 2.",
+            (
+                "Heute ist zwischen zwei Phasen. Als Nächstes kommt: 2. Netzwerk-Workshop, 24.–27. November 2020, online."
+                " Danach beginnt Phase 2."
+            ),
         ),
         (
             (2020, 1, 2),
-            "Noch hat keine Phase begonnen. Als Nächstes kommt: 1. Netzwerk-Workshop, 15.–16. Juni 2020, online."
-            " Danach beginnt Phase 1.",
+            (
+                "Noch hat keine Phase begonnen. Als Nächstes kommt: 1. Netzwerk-Workshop, 15.–16. Juni 2020, online."
+                " Danach beginnt Phase 1."
+            ),
         ),
         (
             (2022, 2, 10),

@@ -1,0 +1,78 @@
+"""What the dispatcher promises whatever the command: once, at the moment, and nothing half done."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from bot.command import Message, Reaction
+from bot.db import deliveries
+from bot.db.engine import Database
+from bot.errors import MembershipUnknown, NotYet
+from tests.conversation import Conversation, room_id, user_id
+
+PEOPLE = {"coordination": ["karla"], "network": ["karla", "lena"], "lab:bremen": ["lena"], "lab:wuerzburg": ["malte"]}
+
+
+@pytest.fixture
+async def network(database: Database) -> Conversation:
+    return await Conversation.begin(database, PEOPLE)
+
+
+async def _keys(network: Conversation) -> list[str]:
+    async with network.database.begin() as session:
+        return [row.key for row in await deliveries.with_prefix(session, "")]
+
+
+async def test_the_same_event_again_has_no_effect(network: Conversation) -> None:
+    """After a crash the journal hands over again what was done already; and replicas see every event."""
+    message = Message("$once", room_id("lab:bremen"), user_id("lena"), "!netz bericht abgegeben labor-1")
+    for _ in range(3):
+        await network.dispatcher.handle(message)
+    assert await _keys(network) == ["reply:$once"]
+
+
+async def test_the_same_event_at_the_same_moment_has_one_effect(network: Conversation) -> None:
+    """Three replicas take the same command at once."""
+    message = Message("$once", room_id("lab:bremen"), user_id("lena"), "!netz programm")
+    await asyncio.gather(*(network.dispatcher.handle(message) for _ in range(3)))
+    assert await _keys(network) == ["reply:$once"]
+
+
+async def test_without_an_answer_about_members_a_command_is_refused_and_says_so(network: Conversation) -> None:
+    network.members.silent.add(room_id("lab:bremen"))
+    assert await network.say("lena", "lab:bremen", "!netz bericht abgegeben labor-1") == [
+        (
+            "lab:bremen",
+            "notice",
+            "Ich kann gerade nicht prüfen, in welchen Räumen du bist. Bitte versuch es in ein paar Minuten noch einmal.",
+        )
+    ]
+
+
+async def test_a_plain_word_in_a_room_that_cannot_be_looked_at_is_tried_again(network: Conversation) -> None:
+    """It may be a direct chat, where every word is for us: it must not be lost."""
+    network.members.silent.add(room_id("direct"))
+    message = Message("$1", room_id("direct"), user_id("lena"), "programm")
+    with pytest.raises(MembershipUnknown):
+        await network.dispatcher.handle(message)
+    assert await _keys(network) == []
+
+
+async def test_a_room_that_is_open_to_all_grants_nothing(network: Conversation) -> None:
+    network.members.open.add(room_id("coordination"))
+    assert await network.say("karla", "coordination", "!netz rundruf Hallo") == [
+        ("coordination", "notice", "Das darf nur, wer in »Koordination« ist.")
+    ]
+
+
+async def test_a_reaction_that_is_quicker_than_the_homeservers_word_waits(network: Conversation) -> None:
+    """The preview stands in the room, and somebody clicks, before we know its event id."""
+    async with network.database.begin() as session:
+        await deliveries.add(session, key="broadcast:1:preview", room="coordination", content={}, now=network.clock.now())
+        await deliveries.claim(session, by="D", now=network.clock.now(), lease=timedelta(seconds=60), most=1)
+    click = Reaction("$click", room_id("coordination"), user_id("karla"), "$preview", "✅")
+    with pytest.raises(NotYet):
+        await network.dispatcher.handle_reaction(click)
+    other = Reaction("$thumb", room_id("coordination"), user_id("karla"), "$preview", "👍")
+    await network.dispatcher.handle_reaction(other)
