@@ -13,6 +13,7 @@ from typing import Annotated, Any, NoReturn, cast
 from urllib.parse import urlsplit
 
 import typer
+from alembic.util.exc import CommandError
 
 from bot import logs
 from bot.clock import Clock, ShiftedClock, SystemClock
@@ -116,7 +117,7 @@ def simulate(
     from bot.verbs.simulate import simulate as simulate_period
 
     settings = _load(config) if data is None or config.exists() else None
-    status = _complete(simulate_period(settings, data, first, until, show=typer.echo, say=say, as_json=as_json))
+    status = _complete(simulate_period(settings, data, first, until, show=typer.echo, language=language(settings), as_json=as_json))
     raise typer.Exit(status)
 
 
@@ -142,7 +143,7 @@ def _load(path: Path) -> Config:
         return load_config(path)
     except ConfigMistakes as mistakes:
         for mistake in mistakes.mistakes:
-            say(mistake)
+            typer.echo(catalogue(language()).say(mistake), err=True)
         raise typer.Exit(MEND_FIRST) from mistakes
 
 
@@ -164,6 +165,8 @@ async def _migrate(settings: Config, target: str) -> tuple[str | None, str | Non
     database = connect(settings.database.url)
     try:
         return await migrate(database, target)
+    except CommandError as error:
+        _give_up(text("Den Stand »%(target)s« gibt es nicht: %(reason)s", target=target, reason=str(error)))
     finally:
         await database.close()
 
@@ -206,7 +209,7 @@ def _explain(error: BaseException) -> NoReturn:
         case NetzwartError():
             _give_up(text("Das ging nicht: %(reason)s", reason=str(error)), status=1)
         case _:
-            reason = str(error).splitlines()[0]
+            reason = next(iter(str(error).splitlines()), type(error).__name__)
             _give_up(text("Die Datenbank ist nicht erreichbar: %(reason)s", reason=reason), status=1)
 
 

@@ -18,7 +18,7 @@ from bot.clock import Clock
 from bot.db import deliveries
 from bot.db.deliveries import Delivery
 from bot.db.engine import Database, Unavailable
-from bot.errors import ChatRefused, ChatUnavailable
+from bot.errors import ChatRefused, ChatUnavailable, NeverAccepted
 from bot.network_rooms import NetworkRooms
 
 log = structlog.get_logger(__name__)
@@ -151,6 +151,8 @@ class Drain:
     async def _deliver(self, row: Delivery) -> None:
         try:
             event_id = await self._place_in_room(row)
+        except NeverAccepted as never:
+            await self._give_up(row, str(never))
         except ChatRefused as refused:
             await self._give_back(row, str(refused), _LONGEST_PAUSE)
         except ChatUnavailable as unavailable:
@@ -184,6 +186,12 @@ class Drain:
         if target is None:
             raise ChatRefused(f"{row.annotates} is not said yet")
         return {**row.content, "m.relates_to": {**row.content["m.relates_to"], "event_id": target}}
+
+    async def _give_up(self, row: Delivery, reason: str) -> None:
+        """Let it go, so that it does not block its room for ever."""
+        log.error("delivery_failed", key=row.key, room=row.room, reason=reason)
+        async with self._database.begin() as session:
+            await deliveries.mark_failed(session, row.id, reason, self._clock.now())
 
     async def _give_back(self, row: Delivery, reason: str, pause: timedelta) -> None:
         log.warning("delivery_postponed", key=row.key, room=row.room, reason=reason, seconds=round(pause.total_seconds()))

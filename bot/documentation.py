@@ -145,7 +145,9 @@ def update_catalogue(language: str = "en") -> None:
 
 def _shorten_header(path: Path) -> None:
     """Take Babel's form for names and dates out of the header: dates would change with every run."""
-    form = re.compile(r'"(POT-Creation-Date|PO-Revision-Date|Report-Msgid-Bugs-To|Last-Translator|Language-Team|Generated-By)|#( |$)')
+    form = re.compile(
+        r'"(POT-Creation-Date|PO-Revision-Date|Report-Msgid-Bugs-To|Last-Translator|Language-Team|Generated-By)|#( |$)'
+    )
     path.write_text("\n".join(line for line in path.read_text("utf-8").split("\n") if not form.match(line)), "utf-8")
 
 

@@ -6,7 +6,8 @@
     │   └── Denied                   the right is missing; the sentence names the room that would grant it
     ├── MembershipUnknown            the homeserver did not say who is in a room: nothing may be decided on it
     ├── ChatUnavailable              the homeserver did not take or give a message; worth another try
-    │   └── ChatRefused              … and said that another try is pointless (not in the room, no power)
+    │   └── ChatRefused              … and refused: it may work when somebody changed something (an invite, power)
+    │       └── NeverAccepted        … and will refuse this very content for ever
     ├── NotYet                       something has to be finished first; worth another try in a moment
     ├── DatabaseNotReady             tables missing or of another version
     ├── StoreInUse                   another process holds the device's journal and crypto store
@@ -79,7 +80,11 @@ class ChatUnavailable(NetzwartError):
 
 
 class ChatRefused(ChatUnavailable):
-    """The homeserver refused for good: we are not in the room, or lack the power."""
+    """The homeserver refused: we are not in the room, or lack the power. It may work when somebody changed that."""
+
+
+class NeverAccepted(ChatRefused):
+    """The homeserver will not take this content however often it is offered: too large, or not well-formed."""
 
 
 class NotYet(NetzwartError):

@@ -109,9 +109,9 @@ class Scheduler:
             facts = await self._facts(policy, session)
             due = policy.due(facts, now)
             said = await deliveries.known(session, [r.key for r in due])
-            fresh = await policies.note_subjects(session, policy.name, {r.subject for r in policy.plan(facts)}, now)
+            fresh = await policies.note_subjects(session, policy.name, {r.ladder for r in policy.plan(facts)}, now)
             sayable = [r for r in due if r.key not in said and r.room in self._rooms.keys()]
-            new = [await self._write(session, policy, r, now, fresh=r.subject in fresh) for r in sayable]
+            new = [await self._write(session, policy, r, now, fresh=r.ladder in fresh) for r in sayable]
             coming = policy.next_at(facts, now)
         if any(new):
             self._written()

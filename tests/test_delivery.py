@@ -13,7 +13,7 @@ from bot.db import deliveries
 from bot.db.deliveries import Delivery
 from bot.db.engine import Database
 from bot.delivery import Drain, transaction_id
-from bot.errors import ChatRefused, ChatUnavailable
+from bot.errors import ChatRefused, ChatUnavailable, NeverAccepted
 from bot.network_rooms import NetworkRooms
 
 NOW = datetime(2020, 10, 12, 9, tzinfo=UTC)
@@ -100,6 +100,15 @@ async def test_one_dead_room_stops_no_other_and_keeps_its_order(database: Databa
     clock.shown += timedelta(minutes=6)
     await drain.settle()
     assert rooms.said == [(B, "b1"), (A, "a1"), (A, "a2")]
+
+
+async def test_what_is_never_accepted_blocks_nothing(database: Database, rooms: Rooms, clock: FixedClock) -> None:
+    """Too large for the homeserver today is too large tomorrow; what comes after it must not wait for ever."""
+    rooms.troubles[A] = [NeverAccepted("M_TOO_LARGE")]
+    await _write(database, (A, "a1"), (A, "a2"))
+    await _drain(database, rooms, clock).settle()
+    assert rooms.said == [(A, "a2")]
+    assert (await _outcomes(database))["a1"] == ("failed", None)
 
 
 async def test_the_homeserver_says_how_long_to_wait(database: Database, rooms: Rooms, clock: FixedClock) -> None:

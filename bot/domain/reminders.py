@@ -24,6 +24,11 @@ class Reminder:
     lab: str | None = None
     data: dict[str, object] = field(default_factory=dict[str, object], compare=False)
 
+    @property
+    def ladder(self) -> str:
+        """The key without the step: what names a subject as one debtor owes it."""
+        return self.key.rpartition(":")[0]
+
 
 @dataclass(frozen=True, slots=True)
 class Calendar:

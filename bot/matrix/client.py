@@ -23,12 +23,13 @@ from nio import (
 )
 from nio.store import SqliteStore
 
-from bot.errors import ChatRefused, ChatUnavailable, LoginFailed, NetzwartError
+from bot.errors import ChatRefused, ChatUnavailable, LoginFailed, NetzwartError, NeverAccepted
 
 log = structlog.get_logger(__name__)
 
 API = "/_matrix/client/v3"
-GONE_FOR_GOOD = {"M_FORBIDDEN", "M_NOT_FOUND", "M_UNKNOWN_TOKEN", "M_TOO_LARGE", "M_BAD_JSON", "M_INVALID_PARAM"}
+_REFUSALS = {"M_FORBIDDEN", "M_NOT_FOUND", "M_GUEST_ACCESS_FORBIDDEN"}
+_NEVER = {"M_TOO_LARGE", "M_BAD_JSON", "M_NOT_JSON", "M_INVALID_PARAM"}
 NetworkTrouble = (aiohttp.ClientError, TimeoutError, OSError, json.JSONDecodeError)
 
 RecordSync = Callable[[SyncResponse], None]
@@ -130,7 +131,9 @@ def refusal(answer: Any, status: int) -> NetzwartError:
     reason = f"{code} {fields.get('error', '')}".strip() if code else f"HTTP {status}"
     if code in ("M_UNKNOWN_TOKEN", "M_MISSING_TOKEN"):
         return LoginFailed(reason)
-    if code in GONE_FOR_GOOD:
+    if code in _NEVER:
+        return NeverAccepted(reason)
+    if code in _REFUSALS:
         return ChatRefused(reason)
     return ChatUnavailable(reason, retry_after_ms / 1000 if isinstance(retry_after_ms, int | float) else None)
 

@@ -11,7 +11,7 @@ import structlog
 
 from bot.command import Message, Reaction
 from bot.db.engine import Unavailable
-from bot.errors import ChatUnavailable, MembershipUnknown, NotYet
+from bot.errors import ChatUnavailable, LoginFailed, MembershipUnknown, NotYet
 from bot.matrix.events import parse
 from bot.matrix.journal import Entry, Journal
 
@@ -79,7 +79,7 @@ class Inbox:
         while not self._stopping.is_set() and (entry := self._journal.next_in(room_id)) is not None:
             try:
                 await self._handle(entry)
-            except (*Unavailable, ChatUnavailable, MembershipUnknown, NotYet) as error:
+            except (*Unavailable, ChatUnavailable, MembershipUnknown, LoginFailed, NotYet) as error:
                 failures += 1
                 log.warning("entry_postponed", event_id=entry.event_id, reason=f"{type(error).__name__}: {error}")
                 await self._pause(min(_LONGEST_PAUSE, 0.5 * 2.0 ** min(failures, 6)) * random.uniform(0.5, 1.0))  # noqa: S311  (spreads retries)

@@ -105,4 +105,4 @@ async def _log_out(client: GuardedClient) -> None:
     try:
         await client.call("POST", "/logout", {})
     except ChatUnavailable:
-        return  # a device that is left over is listed by `netzwart device`; the check itself is done
+        return  # the device stays in the account's list; the check itself is done

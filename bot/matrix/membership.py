@@ -2,7 +2,7 @@
 
 from typing import Any, cast
 
-from bot.errors import ChatRefused, ChatUnavailable, MembershipUnknown
+from bot.errors import ChatRefused, ChatUnavailable, LoginFailed, MembershipUnknown
 from bot.matrix.client import GuardedClient
 from bot.matrix.events import room_path
 
@@ -21,7 +21,7 @@ class HomeserverMembership:
             answer = await self._client.call("GET", f"{room_path(room_id)}/joined_members", seconds=10)
         except ChatRefused:
             return frozenset()
-        except ChatUnavailable as error:
+        except (ChatUnavailable, LoginFailed) as error:
             raise MembershipUnknown(room_id, str(error)) from error
         joined: Any = answer.get("joined")
         if not isinstance(joined, dict):

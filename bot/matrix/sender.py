@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from nio import LocalProtocolError, MessageDirection, RoomMessagesResponse, RoomSendResponse, SendRetryError
 
-from bot.errors import ChatRefused, ChatUnavailable
+from bot.errors import ChatRefused, ChatUnavailable, LoginFailed
 from bot.matrix.client import GuardedClient, NetworkTrouble, refusal
 from bot.rendering.content import KEY_FIELD
 
@@ -45,6 +45,8 @@ class RoomSender:
         if isinstance(answer, RoomSendResponse):
             return answer.event_id
         error = refusal({"errcode": answer.status_code, "error": answer.message, "retry_after_ms": answer.retry_after_ms}, 0)
+        if isinstance(error, LoginFailed):
+            raise ChatUnavailable(str(error)) from error  # the sync loop finds out as well, and ends the process
         raise error
 
     async def find(self, room_id: str, key: str) -> str | None:

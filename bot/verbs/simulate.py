@@ -15,6 +15,7 @@ from bot.errors import Text, ntext, text
 from bot.network_file import FileMistakes, read_network_file
 from bot.network_rooms import NetworkRooms
 from bot.registry import find_policies
+from bot.rendering import catalogue
 from bot.rendering.dates import format_day
 from bot.simulation import Simulated
 from bot.simulation import simulate as simulate_policies
@@ -23,11 +24,18 @@ Show = Callable[[str], None]
 Say = Callable[[Text], None]
 
 
-async def simulate(config: Config | None, data: Path | None, first: str, until: str, *, show: Show, say: Say, as_json: bool) -> int:
+async def simulate(
+    config: Config | None, data: Path | None, first: str, until: str, *, show: Show, language: str, as_json: bool
+) -> int:
     """Print what the policies would say from day `first` to day `until`. Return the exit status.
 
     With `data`, the network is read from that file into a database in memory; else from the configured database.
     """
+    speech = catalogue(language)
+
+    def say(message: Text) -> None:
+        show(speech.say(message))
+
     first_day, last_day = _day(first, say), _day(until, say)
     if first_day is None or last_day is None:
         return 2
@@ -49,7 +57,11 @@ async def simulate(config: Config | None, data: Path | None, first: str, until: 
         found = await simulate_policies(database, find_policies(schedules), settings, zone, start, end)
     finally:
         await database.close()
-    (_show_json if as_json else _show_table)(found, NetworkRooms(config.network.rooms() if config else {}), show, say)
+    rooms = NetworkRooms(config.network.rooms() if config else {})
+    if as_json:
+        _show_json(found, rooms, show)
+    else:
+        _show_table(found, rooms, show, language)
     return 0
 
 
@@ -75,7 +87,7 @@ async def _load(database: Database, data: Path, say: Say) -> ZoneInfo | None:
     return ZoneInfo(network.timezone)
 
 
-def _show_json(found: list[Simulated], rooms: NetworkRooms, show: Show, _say: Say) -> None:
+def _show_json(found: list[Simulated], rooms: NetworkRooms, show: Show) -> None:
     for simulated in found:
         reminder = simulated.reminder
         line = {
@@ -89,13 +101,13 @@ def _show_json(found: list[Simulated], rooms: NetworkRooms, show: Show, _say: Sa
         show(json.dumps(line, ensure_ascii=False))
 
 
-def _show_table(found: list[Simulated], rooms: NetworkRooms, show: Show, say: Say) -> None:
+def _show_table(found: list[Simulated], rooms: NetworkRooms, show: Show, language: str) -> None:
     day: date | None = None
     for simulated in found:
         if simulated.at.date() != day:
             day = simulated.at.date()
-            show(format_day(day, "de"))
+            show(format_day(day, language))
         reminder = simulated.reminder
         room = rooms.configured_or_key(reminder.room)
         show(f"  {simulated.at:%H:%M}  {reminder.policy}  {reminder.subject}  {reminder.step:>5}  {room}")
-    say(ntext("%(n)s Erinnerung", "%(n)s Erinnerungen", len(found)))
+    show(catalogue(language).say(ntext("%(n)s Erinnerung", "%(n)s Erinnerungen", len(found))))

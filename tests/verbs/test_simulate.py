@@ -6,27 +6,17 @@ from typing import Any
 
 import pytest
 
-from bot.errors import Text
-from bot.rendering import catalogue
 from bot.verbs.simulate import simulate
 
 EXAMPLE = Path(__file__).parent.parent.parent / "examples" / "regogl.toml"
 
 
-class Terminal:
-    """What a person would see."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def say(self, message: Text) -> None:
-        self.lines.append(catalogue("de").say(message))
-
-
-async def _simulate(first: str, until: str, *, data: Path | None = EXAMPLE, as_json: bool = True) -> tuple[int, list[str]]:
-    terminal = Terminal()
-    status = await simulate(None, data, first, until, show=terminal.lines.append, say=terminal.say, as_json=as_json)
-    return status, terminal.lines
+async def _simulate(
+    first: str, until: str, *, data: Path | None = EXAMPLE, as_json: bool = True, language: str = "de"
+) -> tuple[int, list[str]]:
+    lines: list[str] = []
+    status = await simulate(None, data, first, until, show=lines.append, language=language, as_json=as_json)
+    return status, lines
 
 
 async def test_one_object_a_line() -> None:
@@ -74,6 +64,8 @@ async def test_as_a_table() -> None:
     _, lines = await _simulate("2020-10-30", "2020-10-30", as_json=False)
     assert lines[:2] == ["Freitag, 30. Oktober 2020", "  08:00  report-deadline  forschung-1    P0D  research"]
     assert lines[-1] == "14 Erinnerungen"
+    _, lines = await _simulate("2020-10-30", "2020-10-30", as_json=False, language="en")
+    assert (lines[0], lines[-1]) == ("Friday, 30 October 2020", "14 reminders")
 
 
 @pytest.mark.parametrize(
