@@ -55,9 +55,8 @@ def template_file(name: str) -> Template:
 def render(source: Template, language: str, data: dict[str, Any]) -> Rendered:
     """Return the message in `language`. `data` may hold any values that the template shows, `Text` and `PartialDate` too."""
     mentioned: list[str] = []
-    environment = _environment(language)
     values = {name: _ready(value, language) for name, value in data.items()}
-    html = environment.from_string(source.source).render(values, _mentioned=mentioned)
+    html = _compiled(source, language).render(values, _mentioned=mentioned)
     tidy = sanitise(re.sub(r"\s*\n\s*", "\n", html).strip())
     return Rendered(plain_text(tidy), tidy, tuple(dict.fromkeys(mentioned)))
 
@@ -68,6 +67,11 @@ def _ready(value: object, language: str) -> object:
     if isinstance(value, list | tuple):
         return [_ready(item, language) for item in cast("list[object]", value)]
     return value
+
+
+@cache
+def _compiled(source: Template, language: str) -> jinja2.Template:
+    return _environment(language).from_string(source.source)
 
 
 @cache

@@ -4,6 +4,7 @@ import asyncio
 import json
 import secrets
 import signal
+import socket
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
@@ -17,8 +18,8 @@ from bot.clock import ShiftedClock
 from bot.db import network as networks
 from bot.db.engine import Database, connect
 from bot.db.schema import migrate
-from bot.demo.api import client
 from bot.demo.children import end, start_leashed
+from bot.demo.errors import Refused, Unreachable
 from bot.demo.homeserver import Account, Homeserver
 from bot.demo.people import Person
 from bot.demo.reading import Predicate, Seen, member, message, reaction
@@ -390,11 +391,18 @@ def _settings(homeserver: Homeserver, account: Account, folder: Path, database_u
     }
 
 
+def free_port() -> int:
+    """Return a port on loopback that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 async def send_raw(person: Person, room: str, content: Mapping[str, object], kind: str = "m.room.message") -> str | None:
     """Send an event with any content at all; return its id, or None if the homeserver does not take it."""
-    with suppress(Exception):
+    with suppress(Refused, Unreachable):
         return await person.send(room, kind, content)
     return None
 
 
-__all__ = ["EXAMPLE", "client"]
+__all__ = ["EXAMPLE"]

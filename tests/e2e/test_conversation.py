@@ -1,7 +1,6 @@
 """A day of the network with the real bot: what people ask, report and announce, in the rooms of a real homeserver."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 import pytest_asyncio

@@ -3,7 +3,7 @@
 import re
 
 from bot.errors import Text, text
-from bot.toml_lines import Token, open_brackets
+from bot.network_file.toml_lines import Token, open_brackets
 
 _PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 _TYPOGRAPHIC_QUOTES = re.compile("[„“”‚‘’«»]")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.toml_lines import Path, TooIntricate, locate, open_brackets, tokens
+from bot.network_file.toml_lines import Path, TooIntricate, locate, open_brackets, tokens
 
 TRICKY = '''# "quoted" [comment]
 top = 1 # = x

@@ -17,7 +17,7 @@ from bot.errors import text
 from bot.network_file import FileMistakes, Mistake, read_network, read_network_file
 from bot.rendering import catalogue
 
-EXAMPLE = Path(__file__).parent.parent / "examples" / "regogl.toml"
+EXAMPLE = Path(__file__).parent.parent.parent / "examples" / "regogl.toml"
 
 ABOUT = """[network]
 name = "Netz"

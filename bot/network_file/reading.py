@@ -9,17 +9,15 @@ from pathlib import Path
 from typing import cast
 from zoneinfo import available_timezones
 
-from bot import toml_lines
 from bot.domain.labs import Lab, Partner
 from bot.domain.network import Network, Series
 from bot.domain.programme import Event, Phase
 from bot.domain.reports import RESEARCH, OwedBy, Report
 from bot.errors import Text, text
+from bot.network_file import toml_lines
+from bot.network_file.toml_errors import explain
+from bot.network_file.toml_tables import FileMistakes, Mistake, Mistakes, Once, Table, shown
 from bot.rendering.states import state_names
-from bot.toml_errors import explain
-from bot.toml_tables import FileMistakes, Mistake, Mistakes, Once, Table, shown
-
-__all__ = ["FileMistakes", "Mistake", "read_network", "read_network_file"]
 
 LANGUAGES = ("de", "en")
 EVENT_KINDS = ("workshop", "conference")

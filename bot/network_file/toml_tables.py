@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from typing import cast
 
-from bot import toml_lines
 from bot.domain.dates import NotADate, PartialDate, Precision
 from bot.domain.matching import close_matches, fold
 from bot.errors import NetzwartError, Text, ntext, text
+from bot.network_file import toml_lines
 
 LONGEST_KEY = 64
 LONGEST_TITLE = 200
