@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import os
 import signal
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Coroutine
+from typing import Any, TypeVar
 
 import structlog
 
@@ -14,7 +16,7 @@ from bot.authorising import Authoriser
 from bot.clock import Clock, ShiftedClock
 from bot.config import Config, secret
 from bot.db import deliveries, rooms
-from bot.db.engine import Database, connect
+from bot.db.engine import Database, Unavailable, connect
 from bot.db.schema import check_schema
 from bot.delivery import Drain
 from bot.dispatcher import Dispatcher, Identity
@@ -37,6 +39,8 @@ from bot.scheduler import Scheduler
 
 log = structlog.get_logger(__name__)
 
+T = TypeVar("T")
+
 _SETTLE_EVERY = 60.0
 _ROOM_IS_OPEN = template(
     "<p>{% trans room=room %}Der Raum »{{ room }}« ist öffentlich, auf Anklopfen offen oder für alle lesbar. Solange das so ist, gibt er"
@@ -46,21 +50,39 @@ _ROOM_IS_OPEN = template(
 
 async def run(config: Config, clock: Clock) -> None:
     """Run the bot until SIGTERM or SIGINT. Raises `NetzwartError` for what an administrator has to mend."""
+    os.umask(0o077)  # what we write is ours: keys, messages that wait, the database if it is a file
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     database = connect(config.database.url)
     with contextlib.ExitStack() as held:
         held.enter_context(sessions.lock(config.matrix.state_dir))
         try:
             await check_schema(database)
-            async with _logged_in(config) as (client, journal):
-                await Bot(config, clock, database, client, journal).run()
+            login = await _unless(stopping, _login(config))
+            if login is not None:
+                async with _client(config, login) as (client, journal):
+                    await Bot(config, clock, database, client, journal, stopping).run()
         finally:
             await database.close()
+    log.info("stopped")
+
+
+async def _unless(stopping: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
+    """Return what `work` returns, or None if it is to stop before: then the work is cancelled."""
+    working, told = asyncio.ensure_future(work), asyncio.ensure_future(stopping.wait())
+    try:
+        await asyncio.wait((working, told), return_when=asyncio.FIRST_COMPLETED)
+        return working.result() if working.done() else None
+    finally:
+        told.cancel()
+        working.cancel()
+        await asyncio.wait((working,))
 
 
 @contextlib.asynccontextmanager
-async def _logged_in(config: Config) -> AsyncGenerator[tuple[GuardedClient, Journal]]:
+async def _client(config: Config, login: Session) -> AsyncGenerator[tuple[GuardedClient, Journal]]:
     """Give a client that is logged in, with its journal open."""
-    login = await _login(config)
     logs.hide([login.access_token])
     client = GuardedClient(config.matrix.homeserver, login.user_id, login.device_id, config.matrix.state_dir)
     try:
@@ -101,7 +123,9 @@ async def _patiently_log_in(config: Config, password: str) -> tuple[str, str]:
 class Bot:
     """One running bot: its parts, put together."""
 
-    def __init__(self, config: Config, clock: Clock, database: Database, client: GuardedClient, journal: Journal) -> None:
+    def __init__(
+        self, config: Config, clock: Clock, database: Database, client: GuardedClient, journal: Journal, stopping: asyncio.Event
+    ) -> None:
         zone, language = config.network.zone, config.network.language
         self._config = config
         self._clock = clock
@@ -150,33 +174,42 @@ class Bot:
             invite=self._keeper.handle_invite,
         )
         self._sync = SyncLoop(client, journal, self._arrived)
-        self._stopping = asyncio.Event()
-        self._open_rooms: frozenset[str] = frozenset()
+        self._stopping = stopping
+        self._rooms_known: frozenset[str] = frozenset()  # those that we are in, by key or id, as of the last sync
+        self._open_rooms: frozenset[str] = frozenset()  # those that coordinators were told of
+        self._aside: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
         """Sync, join, say `ready`, and work until told to stop."""
-        self._listen_to_signals()
-        await self._get_ready()
+        if await _unless(self._stopping, self._enter_rooms()) is None:
+            return
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._drain.run(), name="drain")
-            tasks.create_task(self._inbox.run(), name="inbox")
-            tasks.create_task(self._sync_until_stopped(), name="sync")
-            tasks.create_task(self._keep_rooms(), name="rooms")
-            self._scheduler.start()
-            if not self._stopping.is_set():
+            tasks.create_task(self._drain.run(), name="drain")  # before the inbox: a reaction may wait for what is being sent
+            if await _unless(self._stopping, self._catch_up()):
+                tasks.create_task(self._inbox.run(), name="inbox")
+                tasks.create_task(self._sync_until_stopped(), name="sync")
+                tasks.create_task(self._keep_rooms(), name="rooms")
+                self._scheduler.start()
+                self._jump_on_signal()
                 log.info("ready", user_id=self._client.user_id, device_id=self._client.device_id, rooms=len(self._rooms.resolved()))
-            await self._stopping.wait()
+                await self._stopping.wait()
             self._stop_all()
-        log.info("stopped")
 
-    async def _get_ready(self) -> None:
-        while not await self._sync.turn(wait_ms=1) and not self._stopping.is_set():
-            await self._pause(2.0)
+    async def _enter_rooms(self) -> bool:
+        await self._sync_once()
         await self._settle_rooms()
+        await self._sync_once()
+        return True
+
+    async def _catch_up(self) -> bool:
+        """Work off what came while nobody was here. An invite that is accepted makes a room that only the next sync tells of."""
         await self._inbox.settle()
-        while not await self._sync.turn(wait_ms=1) and not self._stopping.is_set():
+        await self._sync_once()
+        return True
+
+    async def _sync_once(self) -> None:
+        while not await self._sync.turn(wait_ms=1):
             await self._pause(2.0)
-        self._keeper.learn_names()
 
     async def _sync_until_stopped(self) -> None:
         try:
@@ -195,8 +228,12 @@ class Bot:
         """Look again from time to time for rooms that could not be found or joined."""
         while not self._stopping.is_set():
             await self._pause(_SETTLE_EVERY)
-            if not self._stopping.is_set():
+            if self._stopping.is_set():
+                return
+            try:
                 await self._settle_rooms()
+            except Unavailable as error:
+                log.error("database_unavailable", task="rooms", reason=str(error.orig))
 
     async def _settle_rooms(self) -> None:
         async with self._database.begin() as session:
@@ -213,17 +250,26 @@ class Bot:
         """A sync is written: learn what changed about the rooms, and work off what came."""
         self._keeper.learn_names()
         self._inbox.arrived()
-        opened = frozenset(key for key, room_id in self._rooms.resolved().items() if self._membership.is_open(room_id))
-        if opened - self._open_rooms:
-            self._report_open_rooms(opened - self._open_rooms)
-        self._open_rooms = opened
+        keys = {room_id: key for key, room_id in self._rooms.resolved().items()}
+        known, self._rooms_known = self._rooms_known, frozenset(keys.get(room_id, room_id) for room_id in self._client.rooms)
+        if self._rooms_known - known:
+            self._do_aside(self._drain.try_again(self._rooms_known - known))
+        opened = frozenset(key for room_id, key in keys.items() if self._membership.is_open(room_id))
+        told, self._open_rooms = self._open_rooms, opened
+        if opened - told:
+            self._do_aside(self._tell_coordinators(opened - told))
 
-    def _report_open_rooms(self, opened: frozenset[str]) -> None:
+    async def _tell_coordinators(self, opened: frozenset[str]) -> None:
         for key in opened:
             log.error("room_is_open", room=key, effect="it grants nothing until it is invite-only and not world-readable")
-        self._background = asyncio.ensure_future(self._tell_coordinators(sorted(opened)))
+        try:
+            await self._write_warnings(opened)
+        except Unavailable:
+            self._open_rooms -= opened  # the next sync says it again
+            raise
+        self._wake_drain()
 
-    async def _tell_coordinators(self, opened: list[str]) -> None:
+    async def _write_warnings(self, opened: frozenset[str]) -> None:
         language = self._config.network.language
         now = self._clock.now()
         async with self._database.begin() as session:
@@ -232,7 +278,19 @@ class Bot:
                 rendered = render(_ROOM_IS_OPEN, language, {"room": self._rooms.label(key)})
                 body = content.message(rendered, delivery_key, notifies=True)
                 await deliveries.add(session, key=delivery_key, room=COORDINATION, content=body, now=now)
-        self._wake_drain()
+
+    def _do_aside(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something that nobody waits for, and log what goes wrong with it."""
+
+        async def do() -> None:
+            try:
+                await work
+            except Unavailable as error:
+                log.error("database_unavailable", task=work.__qualname__, reason=str(error.orig))
+
+        task = asyncio.create_task(do())
+        self._aside.add(task)
+        task.add_done_callback(self._aside.discard)
 
     async def _has_role(self, user_id: str) -> bool:
         nowhere = Place(PlaceKind.UNKNOWN, "")
@@ -249,19 +307,17 @@ class Bot:
     def _wake_drain(self) -> None:
         self._drain.wake()
 
-    def _listen_to_signals(self) -> None:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stopping.set)
-        if isinstance(self._clock, ShiftedClock):
-            loop.add_signal_handler(signal.SIGUSR1, self._jump, self._clock)
+    def _jump_on_signal(self) -> None:
+        clock = self._clock
+        if not isinstance(clock, ShiftedClock):
+            return
 
-    def _jump(self, clock: ShiftedClock) -> None:
         async def jump() -> None:
             coming = await self._scheduler.jump(clock)
             log.info("clock_jumped", to=coming.isoformat() if coming else None)
+            self._wake_drain()
 
-        self._jumping = asyncio.ensure_future(jump())
+        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, lambda: self._do_aside(jump()))
 
     async def _pause(self, seconds: float) -> None:
         try:

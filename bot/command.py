@@ -20,7 +20,7 @@ from typing import Any, Protocol, get_args, get_origin, get_type_hints
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.converters import Converter
-from bot.domain.chat_words import Word
+from bot.domain.chat_words import Word, one_line
 from bot.domain.places import MEMBERS, Audience, Place
 from bot.domain.roles import Role, Roles
 from bot.errors import NetzwartError, Text, UsageError
@@ -167,7 +167,7 @@ class Command:
             else:
                 values[argument.name] = argument.converter.convert(left.pop(0).text)
         if left:
-            raise UsageError("»%(word)s« ist hier zu viel.", word=left[0].text[:60])
+            raise UsageError("»%(word)s« ist hier zu viel.", word=one_line(left[0].text, 60))
         return values
 
     def usage(self, language: str, say: Callable[[Text], str]) -> str:

@@ -7,7 +7,7 @@ row that may have been sent longer ago than the homeserver remembers ids, or by 
 import asyncio
 import hashlib
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -75,6 +75,12 @@ class Drain:
     def wake(self) -> None:
         """Look now: something was written down."""
         self._woken.set()
+
+    async def try_again(self, rooms: Collection[str]) -> None:
+        """Let nothing wait any longer that is for these rooms (keys, or room ids): we have come into them."""
+        async with self._database.begin() as session:
+            await deliveries.retry_now(session, rooms)
+        self.wake()
 
     def stop(self) -> None:
         """Finish what is being sent, then return from `run`. Nothing is cut off in the middle."""
@@ -184,7 +190,7 @@ class Drain:
         async with self._database.begin() as session:
             target = await deliveries.event_of(session, row.annotates)
         if target is None:
-            raise ChatRefused(f"{row.annotates} is not said yet")
+            raise NeverAccepted(f"{row.annotates}, which it belongs to, was not said")  # it was before it in the same room
         return {**row.content, "m.relates_to": {**row.content["m.relates_to"], "event_id": target}}
 
     async def _give_up(self, row: Delivery, reason: str) -> None:

@@ -95,8 +95,9 @@ class Dispatcher:
         if place is None or not self._registry.reacts_to(reaction.symbol):
             return
         async with self._database.begin() as session:
-            key = await deliveries.key_of(session, reaction.target)
-            if key is None and await deliveries.sending_in(session, place.key or place.room_id):
+            room = place.key or place.room_id
+            key = await deliveries.key_of(session, reaction.target, room)
+            if key is None and await deliveries.sending_in(session, room):
                 raise NotYet(reaction.target)
         handler = self._registry.reaction(key, reaction.symbol) if key else None
         if key is None or handler is None:

@@ -1,5 +1,6 @@
 """The log: one structured event a line on standard output, also for what libraries log. No message text, no secrets."""
 
+import json
 import logging
 import sys
 from collections.abc import Iterable
@@ -9,6 +10,11 @@ import structlog
 from structlog.typing import EventDict, WrappedLogger
 
 _HIDDEN = "***"
+_OWN = ("bot", "commands", "schedules")
+"""Whose lines have the configured level. Libraries are heard from warnings on: below, they print what they send and store."""
+
+_TALKATIVE = ("nio.events", "nio.responses")
+"""They print what does not fit a schema as a warning: whole messages, and passwords' answers."""
 
 
 class _HideSecrets:
@@ -28,8 +34,9 @@ _hide_secrets = _HideSecrets()
 
 
 def hide(secrets: Iterable[str | None]) -> None:
-    """Never let these strings into the log."""
-    _hide_secrets.secrets.update(secret for secret in secrets if secret)
+    """Never let these strings into the log, also as JSON writes them."""
+    for secret in filter(None, secrets):
+        _hide_secrets.secrets.update((secret, json.dumps(secret, ensure_ascii=False)[1:-1]))
 
 
 def set_up(level: str, style: Literal["auto", "json", "console"]) -> None:
@@ -56,9 +63,11 @@ def set_up(level: str, style: Literal["auto", "json", "console"]) -> None:
     handler.setFormatter(formatter)
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(level.upper())
-    for noisy in ("nio", "peewee", "apscheduler", "alembic", "asyncio"):
-        logging.getLogger(noisy).setLevel("DEBUG" if level == "debug" else "WARNING")
+    root.setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level.upper()]))
+    for own in _OWN:
+        logging.getLogger(own).setLevel(level.upper())
+    for talkative in _TALKATIVE:
+        logging.getLogger(talkative).setLevel(logging.CRITICAL)
 
 
 def _json(logger: WrappedLogger, name: str, event: EventDict) -> str | bytes:

@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping
 
+from bot.domain.chat_words import one_line
 from bot.domain.places import Place
+
+_LONGEST_NAME = 80
 
 
 class NetworkRooms:
@@ -30,8 +33,8 @@ class NetworkRooms:
         self._room_ids[key] = room_id
 
     def set_name(self, room_id: str, name: str) -> None:
-        """Remember what people call a room."""
-        self._names[room_id] = name
+        """Remember what people call a room; whoever may name it may write anything."""
+        self._names[room_id] = one_line(name, _LONGEST_NAME)
 
     def room_id(self, key: str) -> str | None:
         """Return the room id of `key`, or None if it could not be resolved yet."""

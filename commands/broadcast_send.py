@@ -13,7 +13,7 @@ from bot.domain.broadcasts import EXPIRES_AFTER, PREVIEW, State, lab_keys, numbe
 from bot.domain.chat_words import first_words, unquoted
 from bot.domain.labs import Kind, Lab, Selector, UnknownSelector, read_selectors, selectors
 from bot.domain.matching import close_matches, fold
-from bot.domain.places import COORDINATORS, PlaceKind, lab_room
+from bot.domain.places import COORDINATORS, lab_room
 from bot.domain.roles import Role
 from bot.errors import UsageError, UserError, text
 from bot.rendering import content, render, template
@@ -84,7 +84,7 @@ async def broadcast_decided(ctx: Context, key: str, symbol: str) -> Reply:
     """Send a broadcast, or discard it."""
     number = number_of(key)
     found = await broadcasts.get(ctx.session, number) if number is not None else None
-    if found is None or ctx.place.kind is not PlaceKind.COORDINATION:
+    if found is None:
         raise UserError("Das ist keine Vorschau eines Rundrufs.")
     _check_undecided(ctx, found)
     state = State.CONFIRMED if symbol == YES else State.DISCARDED

@@ -145,6 +145,12 @@ async def release(session: AsyncSession, delivery_id: int, *, retry_at: datetime
     await _finish(session, delivery_id, claimed_at=None, retry_at=retry_at, note=note)
 
 
+async def retry_now(session: AsyncSession, rooms: Collection[str]) -> None:
+    """Let what waits for another try in these rooms be tried at once."""
+    waiting = sa.and_(deliveries.c.done_at.is_(None), deliveries.c.retry_at.is_not(None), deliveries.c.room.in_(rooms))
+    await session.execute(deliveries.update().where(waiting).values(retry_at=None))
+
+
 async def _finish(session: AsyncSession, delivery_id: int, **values: object) -> None:
     await session.execute(deliveries.update().where(deliveries.c.id == delivery_id).values(**values))
 
@@ -154,9 +160,10 @@ async def event_of(session: AsyncSession, key: str) -> str | None:
     return await session.scalar(sa.select(deliveries.c.event_id).where(deliveries.c.key == key))
 
 
-async def key_of(session: AsyncSession, event_id: str) -> str | None:
-    """Return the key of what stands in a room as `event_id`, if we said it."""
-    return await session.scalar(sa.select(deliveries.c.key).where(deliveries.c.event_id == event_id))
+async def key_of(session: AsyncSession, event_id: str, room: str) -> str | None:
+    """Return the key of what stands in `room` as `event_id`, if we said it there."""
+    ours = sa.and_(deliveries.c.event_id == event_id, deliveries.c.room == room)
+    return await session.scalar(sa.select(deliveries.c.key).where(ours))
 
 
 async def sending_in(session: AsyncSession, room: str) -> bool:

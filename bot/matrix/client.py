@@ -24,6 +24,7 @@ from nio import (
 from nio.store import SqliteStore
 
 from bot.errors import ChatRefused, ChatUnavailable, LoginFailed, NetzwartError, NeverAccepted
+from bot.matrix.events import room_path
 
 log = structlog.get_logger(__name__)
 
@@ -119,9 +120,16 @@ class GuardedClient(AsyncClient):
         if isinstance(answer, JoinError):
             raise refusal({"errcode": answer.status_code, "error": answer.message, "retry_after_ms": answer.retry_after_ms}, 0)
 
+    async def state_of(self, room_id: str, kind: str) -> dict[str, Any]:
+        """Return the content of a state event (with an empty key) of a room that we are in; empty if there is none. Raises as `call`."""
+        try:
+            return await self.call("GET", f"{room_path(room_id)}/state/{quote(kind)}/")
+        except ChatRefused:
+            return {}
+
     async def leave(self, room_id: str, reason: str) -> None:
         """Leave a room or decline its invite, saying why. Raises as `call` does."""
-        await self.call("POST", f"/rooms/{quote(room_id, safe='')}/leave", {"reason": reason})
+        await self.call("POST", f"{room_path(room_id)}/leave", {"reason": reason})
 
 
 def refusal(answer: Any, status: int) -> NetzwartError:

@@ -5,12 +5,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
-from urllib.parse import quote
 
-from bot.errors import ChatRefused, ChatUnavailable
+from bot.errors import ChatUnavailable
 from bot.matrix import session as sessions
 from bot.matrix.client import GuardedClient, log_in
-from bot.matrix.events import room_path
 from bot.matrix.membership import OPEN_JOIN_RULES
 
 _SEND = "m.room.message"
@@ -46,22 +44,16 @@ class Inspection:
 
     async def state(self, room_id: str) -> RoomState:
         """Return what matters of a room that we are in."""
-        join = await self._event(room_id, "m.room.join_rules")
-        history = await self._event(room_id, "m.room.history_visibility")
-        power = await self._event(room_id, "m.room.power_levels")
-        name = (await self._event(room_id, "m.room.name")).get("name")
+        join = await self._client.state_of(room_id, "m.room.join_rules")
+        history = await self._client.state_of(room_id, "m.room.history_visibility")
+        power = await self._client.state_of(room_id, "m.room.power_levels")
+        name = (await self._client.state_of(room_id, "m.room.name")).get("name")
         return RoomState(
-            encrypted=bool(await self._event(room_id, "m.room.encryption")),
+            encrypted=bool(await self._client.state_of(room_id, "m.room.encryption")),
             open=join.get("join_rule") in OPEN_JOIN_RULES or history.get("history_visibility") == "world_readable",
             may_send=_power_of(power, self._client.user_id) >= _power_for(power, _SEND),
             name=name if isinstance(name, str) else None,
         )
-
-    async def _event(self, room_id: str, kind: str) -> dict[str, Any]:
-        try:
-            return await self._client.call("GET", f"{room_path(room_id)}/state/{quote(kind)}/")
-        except ChatRefused:
-            return {}
 
 
 def _power_of(power: dict[str, Any], user_id: str) -> int:

@@ -1,13 +1,15 @@
 """Which rooms the bot is in: the configured ones, direct chats with people of the network, and no others."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 import structlog
 
 from bot.errors import ChatRefused, ChatUnavailable
 from bot.matrix.client import GuardedClient
+from bot.matrix.events import room_path
 from bot.matrix.journal import Entry
+from bot.matrix.membership import OPEN_JOIN_RULES
 from bot.network_rooms import NetworkRooms
 
 log = structlog.get_logger(__name__)
@@ -73,7 +75,7 @@ class RoomKeeper:
             if self._rooms.place(room_id) is not None:
                 await self._client.enter(room_id)
                 log.info("invite_accepted", room=room_id, reason="configured")
-            elif entry.source.get("public") or not await self._has_role(inviter):
+            elif not await self._has_role(inviter):
                 await self._client.leave(room_id, self._why_not())
                 log.info("invite_declined", room=room_id, inviter=inviter)
             else:
@@ -82,12 +84,26 @@ class RoomKeeper:
             log.info("invite_gone", room=room_id, reason=str(error))
 
     async def _enter_direct(self, room_id: str, inviter: str) -> None:
-        """Join what a person of the network says is a direct chat, and leave it if it is more than that."""
+        """Join what a person of the network says is a direct chat, and leave it if it is more than that.
+
+        It can only be seen from inside: nio keeps nothing of what an invite tells about the room.
+        """
         await self._client.enter(room_id)
-        members = await self._client.call("GET", f"/rooms/{room_id}/members?not_membership=leave&not_membership=ban")
-        chunk: Any = members.get("chunk")
-        if isinstance(chunk, list) and len(chunk) <= _MOST_IN_DIRECT_CHAT:  # pyright: ignore[reportUnknownArgumentType]  (JSON)
+        too_many = await self._members(room_id) > _MOST_IN_DIRECT_CHAT
+        if not too_many and not await self._is_open(room_id):
             log.info("invite_accepted", room=room_id, inviter=inviter, reason="direct chat")
             return
         await self._client.leave(room_id, self._why_not())
-        log.info("invite_declined", room=room_id, inviter=inviter, reason="more than two people")
+        log.info("invite_declined", room=room_id, inviter=inviter, reason="more than two people" if too_many else "open to others")
+
+    async def _members(self, room_id: str) -> int:
+        """Return how many are in a room, or may come into it at any time because they are invited."""
+        answer = await self._client.call("GET", f"{room_path(room_id)}/members?not_membership=leave&not_membership=ban")
+        chunk: Any = answer.get("chunk")
+        return len(cast("list[object]", chunk)) if isinstance(chunk, list) else _MOST_IN_DIRECT_CHAT + 1
+
+    async def _is_open(self, room_id: str) -> bool:
+        """Whether anybody may come in or read along."""
+        join = await self._client.state_of(room_id, "m.room.join_rules")
+        history = await self._client.state_of(room_id, "m.room.history_visibility")
+        return join.get("join_rule") in OPEN_JOIN_RULES or history.get("history_visibility") == "world_readable"

@@ -154,11 +154,7 @@ class SyncLoop:
         for event in state:
             if isinstance(event, InviteMemberEvent) and event.state_key == self._client.user_id and event.membership == "invite":
                 direct = cast("dict[str, Any]", event.content).get("is_direct") is True
-                source = {
-                    "inviter": event.sender,
-                    "is_direct": direct,
-                    "public": self._client.invited_rooms[room_id].join_rule == "public",
-                }
+                source = {"inviter": event.sender, "is_direct": direct}
                 self._journal.add(event_id=f"invite:{room_id}:{batch}", room_id=room_id, kind="invite", source=source, batch=batch)
 
     def _add(self, room_id: str, source: dict[str, Any], batch: int, *, fills_gap: bool) -> None:

@@ -4,7 +4,6 @@ A template is written in HTML once; the plain body is made out of it. Templates 
 (`template("…")`), those that several share in `bot/templates/`.
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -57,7 +56,7 @@ def render(source: Template, language: str, data: dict[str, Any]) -> Rendered:
     mentioned: list[str] = []
     values = {name: _ready(value, language) for name, value in data.items()}
     html = _compiled(source, language).render(values, _mentioned=mentioned)
-    tidy = sanitise(re.sub(r"\s*\n\s*", "\n", html).strip())
+    tidy = sanitise(html).strip()
     return Rendered(plain_text(tidy), tidy, tuple(dict.fromkeys(mentioned)))
 
 

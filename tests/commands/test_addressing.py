@@ -150,6 +150,20 @@ async def test_one_word_too_many(netz: Conversation) -> None:
     ]
 
 
+async def test_half_a_character(netz: Conversation) -> None:
+    """JSON may hold a lone surrogate, which no answer can: it is left out of what is quoted."""
+    (answer,) = await netz.say("anke", "lab:bremen", "!netz phase \ud800jetzt")
+    assert answer.words.startswith("»jetzt« ist hier zu viel.")
+
+
+async def test_a_room_with_a_hostile_name(netz: Conversation) -> None:
+    netz.network_rooms.set_name("!coordination:example.org", f"Ko\ud800or\u202ed\n<b>{'x' * 5000}")
+    assert await netz.say("anke", "lab:bremen", "!netz rundruf Hallo") == [
+        notice("lab:bremen", f"Das darf nur, wer in »Koord <b>{'x' * 70}…« ist.")
+    ]
+    assert "<b>" not in netz.written[0].content["formatted_body"]
+
+
 async def test_an_event_that_comes_twice_has_its_effect_once(netz: Conversation) -> None:
     assert await netz.say("anke", "lab:bremen", "!netz workshop") == [WORKSHOP]
     assert await netz.again("anke", "lab:bremen", "!netz workshop") == []

@@ -21,8 +21,8 @@ class Between:
 
     def __init__(self, url: str) -> None:
         self.port = free_port()
-        self.before: Interference = _nothing
-        self.after: Interference = _nothing
+        self.before: Interference = nothing
+        self.after: Interference = nothing
         self._homeserver = url
         self._runner: web.AppRunner | None = None
         self._session: ClientSession | None = None
@@ -74,7 +74,8 @@ class Between:
         return instead or web.Response(body=body, status=status, headers={"Content-Type": kind})
 
 
-async def _nothing(_request: web.Request) -> web.Response | None:
+async def nothing(_request: web.Request) -> web.Response | None:
+    """Do not interfere."""
     return None
 
 

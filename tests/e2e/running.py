@@ -161,8 +161,12 @@ class Bot:
         """Return the lines of the log that no message of anybody may cause."""
         return [line for line in self.log if line["event"] in COMPLAINTS or "exception" in line or line.get("level") == "critical"]
 
-    async def _spawn(self, *arguments: str) -> Process:
+    def write_configuration(self) -> None:
+        """Write the settings as they are now."""
         self.config.write_text("\n".join(_toml(name, table) for name, table in self.settings.items()), encoding="utf-8")
+
+    async def _spawn(self, *arguments: str) -> Process:
+        self.write_configuration()
         command = [sys.executable, "-m", "bot", *arguments, "--config", str(self.config)]
         return await start_leashed(command, folder=self.folder, output=PIPE)
 
@@ -239,14 +243,23 @@ class Net:
         await self[name].sees(reaction(said, "✅", sender=self.user_id), WITHIN, what=f"the ✅ to {body}")
         return said
 
-    async def silent(self, name: str, room: str, after: int) -> None:
-        """Show that the bot says nothing in a room beside the answer to this question. `after`: since what was seen last.
+    async def ask_or_done(self, name: str, room: str, body: str) -> Seen:
+        """Let somebody say something; return the bot's reply or its ✅."""
+        said = await self[name].say(self.room(room), body)
+        done, reply = reaction(said, "✅", sender=self.user_id), self.replies(said)
+        return await self[name].sees(lambda seen: done(seen) or reply(seen), WITHIN, what=f"an answer to {body}")
 
-        What the bot hears and says in a room keeps its order: with this answer, everything before it is done with.
+    async def settled(self, name: str, room: str) -> Seen:
+        """Ask something, and return the answer once it is there.
+
+        What the bot hears and says in a room keeps its order: everything before it is done with, and seen.
         """
-        asked = await self[name].say(self.room(room), "!netz hilfe sprache")
-        await self.answer(name, asked)
-        assert self.heard(name, room, after) == [self.by_bot_to(name, asked)]
+        return await self.ask(name, room, "!netz hilfe sprache")
+
+    async def silent(self, name: str, room: str, after: int) -> None:
+        """Show that the bot has said nothing in a room since somebody had seen `after` events, beside the answer to this question."""
+        answer = await self.settled(name, room)
+        assert self.heard(name, room, after) == [answer]
 
     def heard(self, name: str, room: str, after: int = 0) -> list[Seen]:
         """Return all that the bot has said or reacted in a room, as somebody got it."""
@@ -255,11 +268,6 @@ class Net:
         return self[name].saw(
             lambda seen: seen.room_id == room_id and seen.sender == self.user_id and seen.type in kinds, after=after
         )
-
-    def by_bot_to(self, name: str, event_id: str) -> Seen:
-        """Return the one answer to an event."""
-        (only,) = self[name].saw(self.replies(event_id))
-        return only
 
     def replies(self, event_id: str) -> Predicate:
         """Return whether an event is the bot's reply to `event_id`, in its thread too."""
@@ -323,6 +331,7 @@ async def network(
     *,
     absent: Iterable[str] = (),
     filled: bool = True,
+    password: str | None = None,
     furnish: Callable[[Net], Any] | None = None,
 ) -> AsyncIterator[Net]:
     """Give a network whose people read along, with the bot invited into all rooms but the `absent`, and not started.
@@ -331,11 +340,11 @@ async def network(
     bot is invited: what happened in the rooms before its time.
     """
     mark = secrets.token_hex(3)
-    account = await homeserver.register(f"netzwart-{mark}", displayname="Netzwart")
+    account = await homeserver.register(f"netzwart-{mark}", password, displayname="Netzwart")
     bot = Bot(folder, _settings(homeserver, account, folder, database_url, mark))
-    password = folder / "password"
-    password.touch(mode=0o600)
-    password.write_text(f"{account.password}\n")
+    secret = folder / "password"
+    secret.touch(mode=0o600)
+    secret.write_text(f"{account.password}\n", "utf-8")
     if filled:
         await fill(database_url)
     names = list(dict.fromkeys(name for people in PEOPLE.values() for name in people))

@@ -112,7 +112,7 @@ async def test_a_broadcast_from_preview_to_status(net: Net) -> None:
     assert confirmed.replies_to == preview.event_id
     for room in LABS:
         person = PEOPLE[room][0]
-        await net.silent(person, room, net[person].last)
+        await net.settled(person, room)
         assert len(net[person].saw(net.says(room, "Einladung"), after=marks[room])) == 1
     for room in (NETWORK, RESEARCH):
         await net.silent(PEOPLE[room][0], room, marks[room])
@@ -130,9 +130,9 @@ async def test_a_broadcast_is_decided_once(net: Net) -> None:
         await net["konrad"].react(net.rooms[COORDINATION], preview.event_id, symbol)
         await net["konrad"].sees(message(sender=net.user_id, containing="schon verschickt"), after=after)
 
-    await net.silent("wiebke", BREMEN, net["wiebke"].last)
+    await net.settled("wiebke", BREMEN)
     assert len(net["wiebke"].saw(net.says(BREMEN, "Nur einmal"))) == 1
-    await net.silent("doerte", HESSEN, net["doerte"].last)
+    await net.settled("doerte", HESSEN)
     assert net["doerte"].saw(net.says(HESSEN, "Nur einmal")) == []
 
 
@@ -143,7 +143,7 @@ async def test_a_discarded_broadcast_goes_nowhere(net: Net) -> None:
     await net["konrad"].sees(message(room=net.rooms[COORDINATION], containing="ist verworfen"))
     for room in LABS:
         person = PEOPLE[room][0]
-        await net.silent(person, room, net[person].last)
+        await net.settled(person, room)
         assert net[person].saw(net.says(room, "Lieber doch nicht")) == []
 
 

@@ -72,7 +72,7 @@ async def test_a_burst_while_it_is_away_is_answered_once_and_in_order(net: Net) 
 
     for room, name in rooms.items():
         await net.answer(name, asked[room][-1])
-        await net.silent(name, room, net[name].last)
+        await net.settled(name, room)
         assert answered(net, name, room, marks[room])[:-1] == asked[room]
     assert net.bot.complaints() == []
 
@@ -93,8 +93,8 @@ async def test_killed_in_the_middle_of_a_burst(net: Net) -> None:
     last = await net.answer("karla", asked[-1])
     await net["karla"].sees(reaction(last.event_id, "❌"))
     await net["wiebke"].sees(reaction(reported[-1]))
-    await net.silent("karla", COORDINATION, net["karla"].last)
-    await net.silent("wiebke", BREMEN, net["wiebke"].last)
+    await net.settled("karla", COORDINATION)
+    await net.settled("wiebke", BREMEN)
     assert answered(net, "wiebke", BREMEN, marks["wiebke"])[:-1] == reported
     in_coordination = net.heard("karla", COORDINATION, marks["karla"])
     assert [seen.replies_to for seen in in_coordination if seen.replies_to][:-1] == asked
@@ -129,7 +129,7 @@ async def test_killed_while_a_broadcast_goes_out(net: Net, moment: str) -> None:
 
     for room, name in makers.items():
         await net[name].sees(net.says(room, text), after=marks[room])
-        await net.silent(name, room, net[name].last)
+        await net.settled(name, room)
         assert len(net[name].saw(net.says(room, text), after=marks[room])) == 1
     status = await net.ask("karla", COORDINATION, "!netz rundruf status")
     assert "In 3 von 3 Räumen angekommen." in status.body
@@ -167,5 +167,5 @@ async def test_a_preview_is_confirmed_before_the_bot_knows_that_it_stands_there(
         await net["thea"].sees(net.says(BAYERN, words), WITHIN)
         await net.bot.kill()
     await net.bot.start()
-    await net.silent("thea", BAYERN, net["thea"].last)
+    await net.settled("thea", BAYERN)
     assert len(net["thea"].saw(net.says(BAYERN, words))) == 1

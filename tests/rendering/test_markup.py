@@ -69,3 +69,8 @@ def test_a_pill_is_a_mention() -> None:
     rendered = render(template("<p>{{ user|pill }}</p>"), "de", {"user": "@karla:netz.example"})
     assert rendered.html == '<p><a href="https://matrix.to/#/@karla:netz.example">@karla:netz.example</a></p>'
     assert (rendered.body, rendered.mentions) == ("@karla:netz.example", ("@karla:netz.example",))
+
+
+def test_a_coordinators_code_keeps_its_indentation() -> None:
+    rendered = render(template("{{ text|markdown }}"), "de", {"text": "```\nwenn a:\n\n    b\n```"})
+    assert rendered.body == "wenn a:\n\n    b"
