@@ -24,7 +24,7 @@ from bot.network_rooms import NetworkRooms
 log = structlog.get_logger(__name__)
 
 AT_ONCE = 16
-"""Messages in flight: 97 % of the homeserver's top rate at a quarter of the latency of 64 (docs/adr/0002)."""
+"""Messages in flight: enough to keep a homeserver busy, few enough that each is quick."""
 
 LEASE = timedelta(seconds=60)
 REMEMBERED_FOR = timedelta(hours=20)

@@ -8,11 +8,6 @@ from bot.demo.homeserver import Homeserver
 from bot.demo.people import Person
 
 
-@pytest_asyncio.fixture(scope="session")
-async def homeserver(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Homeserver]:
-    """One Synapse for all tests of this folder."""
-    async with Homeserver(tmp_path_factory.mktemp("synapse")) as running:
-        yield running
 
 
 @pytest_asyncio.fixture

@@ -1,5 +1,6 @@
 """A day of the network with the real bot: what people ask, report and announce, in the rooms of a real homeserver."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -93,7 +94,9 @@ async def test_a_lab_cannot_broadcast(net: Net) -> None:
 async def test_a_broadcast_from_preview_to_status(net: Net) -> None:
     """Both coordinators see the preview; the one who did not write it confirms; every lab's room gets it once, the others nothing."""
     marks = {room: net[PEOPLE[room][0]].last for room in PEOPLE}
-    preview = await net.ask("karla", COORDINATION, "!netz rundruf **Einladung** zum Workshop\n\n- Anmeldung: https://netz.example/anmeldung")
+    preview = await net.ask(
+        "karla", COORDINATION, "!netz rundruf **Einladung** zum Workshop\n\n- Anmeldung: https://netz.example/anmeldung"
+    )
     for symbol in ("✅", "❌"):
         offered = await net["konrad"].sees(reaction(preview.event_id, symbol, sender=net.user_id))
         assert offered.content[KEY].startswith(f"{preview.content[KEY]}:reaction-")
@@ -110,9 +113,9 @@ async def test_a_broadcast_from_preview_to_status(net: Net) -> None:
         assert notice.relation == {}
     confirmed = await net["karla"].sees(message(room=net.rooms[COORDINATION], containing="ist unterwegs"))
     assert confirmed.replies_to == preview.event_id
+    await asyncio.gather(*(net.settled(PEOPLE[room][0], room) for room in LABS))
     for room in LABS:
         person = PEOPLE[room][0]
-        await net.settled(person, room)
         assert len(net[person].saw(net.says(room, "Einladung"), after=marks[room])) == 1
     for room in (NETWORK, RESEARCH):
         await net.silent(PEOPLE[room][0], room, marks[room])
@@ -141,9 +144,9 @@ async def test_a_discarded_broadcast_goes_nowhere(net: Net) -> None:
     await net["konrad"].react(net.rooms[COORDINATION], preview.event_id, "❌")
 
     await net["konrad"].sees(message(room=net.rooms[COORDINATION], containing="ist verworfen"))
+    await asyncio.gather(*(net.settled(PEOPLE[room][0], room) for room in LABS))
     for room in LABS:
         person = PEOPLE[room][0]
-        await net.settled(person, room)
         assert net[person].saw(net.says(room, "Lieber doch nicht")) == []
 
 
@@ -216,4 +219,6 @@ async def test_a_reply_that_quotes_is_read_without_the_quotation(net: Net) -> No
 
 
 async def test_an_unknown_word_with_our_prefix_gets_a_guess(net: Net) -> None:
-    assert (await net.ask("wiebke", BREMEN, "!netz programmm")).body.startswith("»programmm« kenne ich nicht. Meintest du !netz programm")
+    assert (await net.ask("wiebke", BREMEN, "!netz programmm")).body.startswith(
+        "»programmm« kenne ich nicht. Meintest du !netz programm"
+    )

@@ -13,7 +13,7 @@ from bot.db.tables import broadcasts, submissions
 from bot.demo.homeserver import Homeserver
 from bot.demo.reading import reaction
 from tests.conftest import BACKENDS
-from tests.e2e.between import Between
+from tests.e2e.between import Between, nothing
 from tests.e2e.conftest import Databases
 from tests.e2e.running import BAYERN, BREMEN, COORDINATION, HESSEN, LABS, PEOPLE, WITHIN, Net, network
 
@@ -21,13 +21,31 @@ HISTORY = 60
 """Events in Bremen's room from before the bot: more than one sync shows."""
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session", params=BACKENDS)
+on_each_backend = pytest.mark.parametrize("net", BACKENDS, indirect=True, scope="module")
+on_sqlite = pytest.mark.parametrize("net", ["sqlite"], indirect=True, scope="module")
+on_postgresql = pytest.mark.parametrize("net", ["postgresql"], indirect=True, scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def between(homeserver: Homeserver) -> AsyncIterator[Between]:
+    """What the bot takes for its homeserver."""
+    async with Between(homeserver.url) as between:
+        await between.open()
+        yield between
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def net(
-    request: pytest.FixtureRequest, homeserver: Homeserver, databases: Databases, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    homeserver: Homeserver,
+    databases: Databases,
+    tmp_path_factory: pytest.TempPathFactory,
+    between: Between,
 ) -> AsyncIterator[Net]:
-    """The network with its bot at work; once on each backend."""
+    """The network with its bot at work, on the backend that the test asks for."""
     folder = tmp_path_factory.mktemp("loss")
     async with databases(request.param, folder) as url, network(homeserver, folder, url, furnish=_talk_before) as net:
+        net.bot.settings["matrix"]["homeserver"] = between.url
         await net.bot.start()
         await net.bot_in()
         yield net
@@ -50,11 +68,13 @@ def answered(net: Net, name: str, room: str, after: int) -> list[str]:
     return [event_id for event_id in heard if event_id]
 
 
+@on_each_backend
 async def test_what_was_said_before_it_came_is_none_of_its_business(net: Net) -> None:
     """There are more old commands than one sync shows, so that some have to be read from the history."""
     await net.silent("wiebke", BREMEN, 0)
 
 
+@on_postgresql
 async def test_a_burst_while_it_is_away_is_answered_once_and_in_order(net: Net) -> None:
     """120 commands in two rooms and two bursts: more than any sync gives at once."""
     rooms = {BREMEN: "wiebke", HESSEN: "doerte"}
@@ -66,7 +86,7 @@ async def test_a_burst_while_it_is_away_is_answered_once_and_in_order(net: Net) 
         said = await asyncio.gather(*(says_many(net, name, room, bodies) for room, name in rooms.items()))
         for room, events in zip(rooms, said, strict=True):
             asked[room] += events
-        await says_many(net, "jonas", BREMEN, [f"Moin {number}" for number in range(30)])
+        await says_many(net, "jonas", BREMEN, [f"Moin {number}" for number in range(10)])
 
     await net.bot.start()
 
@@ -77,6 +97,7 @@ async def test_a_burst_while_it_is_away_is_answered_once_and_in_order(net: Net) 
     assert net.bot.complaints() == []
 
 
+@on_each_backend
 async def test_killed_in_the_middle_of_a_burst(net: Net) -> None:
     """Each of 60 commands is answered once; each had its effect once: the previews' numbers have no gap, the last link stands."""
     marks = {name: net[name].last for name in ("karla", "wiebke")}
@@ -110,6 +131,7 @@ async def test_killed_in_the_middle_of_a_burst(net: Net) -> None:
     assert net.bot.complaints() == []
 
 
+@on_postgresql
 @pytest.mark.parametrize("moment", ["confirmed", "first", "second"])
 async def test_killed_while_a_broadcast_goes_out(net: Net, moment: str) -> None:
     """Confirmed at the very moment of the end, or with the notice in one or two of the rooms: in the end once in each."""
@@ -129,43 +151,39 @@ async def test_killed_while_a_broadcast_goes_out(net: Net, moment: str) -> None:
 
     for room, name in makers.items():
         await net[name].sees(net.says(room, text), after=marks[room])
-        await net.settled(name, room)
+    await asyncio.gather(*(net.settled(name, room) for room, name in makers.items()))
+    for room, name in makers.items():
         assert len(net[name].saw(net.says(room, text), after=marks[room])) == 1
     status = await net.ask("karla", COORDINATION, "!netz rundruf status")
     assert "In 3 von 3 Räumen angekommen." in status.body
 
 
+@on_sqlite
 @pytest.mark.parametrize("killed", [False, True])
-async def test_a_preview_is_confirmed_before_the_bot_knows_that_it_stands_there(net: Net, killed: bool) -> None:
+async def test_a_preview_is_confirmed_before_the_bot_knows_that_it_stands_there(net: Net, between: Between, killed: bool) -> None:
     """The homeserver's answer to the preview is late, or the bot is killed before it comes. Whoever was quick is not ignored."""
     words = f"Schnell geklickt, {killed}"
-    sending, late = asyncio.Event(), asyncio.Event()
+    late = asyncio.Event()
 
     async def hold_back(request: web.Request) -> web.Response | None:
         if "/send/m.room.message/" in request.path and words.encode() in await request.read():
-            sending.set()
             await late.wait()
         return None
 
-    async with Between(net.homeserver.url) as between:
-        between.after = hold_back
-        await between.open()
-        assert await net.bot.stop() == 0
-        net.bot.settings["matrix"]["homeserver"] = between.url
-        await net.bot.start()
-        asked = await net["karla"].say(net.rooms[COORDINATION], f"!netz rundruf an wuerzburg {words}")
-        preview = await net.answer("karla", asked)
-        clicked = await net["konrad"].react(net.rooms[COORDINATION], preview.event_id, "✅")
-        if killed:
-            await net.bot.kill()
-        else:
-            await net.bot.says("entry_postponed", event_id=clicked)
-        late.set()
-        net.bot.settings["matrix"]["homeserver"] = net.homeserver.url
-        if killed:
-            await net.bot.start()
-        await net["thea"].sees(net.says(BAYERN, words), WITHIN)
+    between.after = hold_back
+    asked = await net["karla"].say(net.rooms[COORDINATION], f"!netz rundruf an wuerzburg {words}")
+    preview = await net.answer("karla", asked)
+    clicked = await net["konrad"].react(net.rooms[COORDINATION], preview.event_id, "✅")
+    if killed:
         await net.bot.kill()
-    await net.bot.start()
+    else:
+        await net.bot.says("entry_postponed", event_id=clicked)
+    between.after = nothing
+    late.set()
+    if killed:
+        await net.bot.start()
+
+    await net["thea"].sees(net.says(BAYERN, words), WITHIN)
+    await net.settled("karla", COORDINATION)
     await net.settled("thea", BAYERN)
     assert len(net["thea"].saw(net.says(BAYERN, words))) == 1

