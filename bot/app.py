@@ -4,17 +4,16 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 import structlog
 
 import commands
 import schedules
-from bot import logs
 from bot.authorising import Authoriser
 from bot.clock import Clock, ShiftedClock
-from bot.config import Config, secret
+from bot.config import Config
 from bot.db import deliveries, rooms
 from bot.db.engine import Database, Unavailable, connect
 from bot.db.schema import check_schema
@@ -22,20 +21,21 @@ from bot.delivery import Drain
 from bot.dispatcher import Dispatcher, Identity
 from bot.domain.places import COORDINATION, NETWORK, Place, PlaceKind
 from bot.domain.roles import Role
-from bot.errors import ChatUnavailable, LoginFailed, text
+from bot.errors import LoginFailed, text
 from bot.matrix import session as sessions
-from bot.matrix.client import GuardedClient, log_in
+from bot.matrix.client import GuardedClient
 from bot.matrix.inbox import Inbox
 from bot.matrix.journal import Journal
+from bot.matrix.login import login, opened
 from bot.matrix.membership import HomeserverMembership
 from bot.matrix.rooms import RoomKeeper
 from bot.matrix.sender import RoomSender
-from bot.matrix.session import Session
 from bot.matrix.sync import SyncLoop
 from bot.network_rooms import NetworkRooms
 from bot.registry import find_commands, find_policies
 from bot.rendering import catalogue, content, render, template
 from bot.scheduler import Scheduler
+from bot.waiting import pause, unless
 
 log = structlog.get_logger(__name__)
 
@@ -59,65 +59,13 @@ async def run(config: Config, clock: Clock) -> None:
         held.enter_context(sessions.lock(config.matrix.state_dir))
         try:
             await check_schema(database)
-            login = await _unless(stopping, _login(config))
-            if login is not None:
-                async with _client(config, login) as (client, journal):
+            session = await unless(stopping, login(config.matrix))
+            if session is not None:
+                async with opened(config.matrix, session) as (client, journal):
                     await Bot(config, clock, database, client, journal, stopping).run()
         finally:
             await database.close()
     log.info("stopped")
-
-
-async def _unless(stopping: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
-    """Return what `work` returns, or None if it is to stop before: then the work is cancelled."""
-    working, told = asyncio.ensure_future(work), asyncio.ensure_future(stopping.wait())
-    try:
-        await asyncio.wait((working, told), return_when=asyncio.FIRST_COMPLETED)
-        return working.result() if working.done() else None
-    finally:
-        told.cancel()
-        working.cancel()
-        await asyncio.wait((working,))
-
-
-@contextlib.asynccontextmanager
-async def _client(config: Config, login: Session) -> AsyncGenerator[tuple[GuardedClient, Journal]]:
-    """Give a client that is logged in, with its journal open."""
-    logs.hide([login.access_token])
-    client = GuardedClient(config.matrix.homeserver, login.user_id, login.device_id, config.matrix.state_dir)
-    try:
-        yield client, Journal(client.resume(login.access_token))
-    finally:
-        await client.close()
-
-
-async def _login(config: Config) -> Session:
-    """Return the login to use: the issued token, the one kept from before, or a new device by password."""
-    matrix = config.matrix
-    token = secret(matrix.access_token, matrix.access_token_file)
-    if token is not None:
-        return Session(matrix.user_id, matrix.device_id or "", token)
-    kept = sessions.load(matrix.state_dir, matrix.user_id)
-    if kept is not None:
-        return kept
-    password = secret(matrix.password, matrix.password_file) or ""
-    logs.hide([password])
-    device_id, token = await _patiently_log_in(config, password)
-    session = Session(matrix.user_id, device_id, token)
-    sessions.save(matrix.state_dir, session)
-    log.info("logged_in", user_id=session.user_id, device_id=session.device_id)
-    return session
-
-
-async def _patiently_log_in(config: Config, password: str) -> tuple[str, str]:
-    pause = 1.0
-    while True:
-        try:
-            return await log_in(config.matrix.homeserver, config.matrix.user_id, password)
-        except ChatUnavailable as error:
-            log.warning("homeserver_unreachable", reason=str(error), seconds=pause)
-            await asyncio.sleep(pause)  # nothing runs yet that could be waited for
-            pause = min(pause * 2, 60.0)
 
 
 class Bot:
@@ -181,11 +129,11 @@ class Bot:
 
     async def run(self) -> None:
         """Sync, join, say `ready`, and work until told to stop."""
-        if await _unless(self._stopping, self._enter_rooms()) is None:
+        if await unless(self._stopping, self._enter_rooms()) is None:
             return
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._drain.run(), name="drain")  # before the inbox: a reaction may wait for what is being sent
-            if await _unless(self._stopping, self._catch_up()):
+            if await unless(self._stopping, self._catch_up()):
                 tasks.create_task(self._inbox.run(), name="inbox")
                 tasks.create_task(self._sync_until_stopped(), name="sync")
                 tasks.create_task(self._keep_rooms(), name="rooms")
@@ -209,7 +157,7 @@ class Bot:
 
     async def _sync_once(self) -> None:
         while not await self._sync.turn(wait_ms=1):
-            await self._pause(2.0)
+            await pause(2.0, self._stopping)
 
     async def _sync_until_stopped(self) -> None:
         try:
@@ -227,7 +175,7 @@ class Bot:
     async def _keep_rooms(self) -> None:
         """Look again from time to time for rooms that could not be found or joined."""
         while not self._stopping.is_set():
-            await self._pause(_SETTLE_EVERY)
+            await pause(_SETTLE_EVERY, self._stopping)
             if self._stopping.is_set():
                 return
             try:
@@ -318,13 +266,6 @@ class Bot:
             self._wake_drain()
 
         asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, lambda: self._do_aside(jump()))
-
-    async def _pause(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._stopping.wait()
-        except TimeoutError:
-            return
 
 
 def _prefixes(prefix: str) -> tuple[str, ...]:

@@ -180,6 +180,39 @@ async def test_a_reaction_follows_what_it_belongs_to(database: Database, rooms: 
     assert rooms.said[1] == (A, "m.reaction {'rel_type': 'm.annotation', 'event_id': '$0', 'key': '✅'}")
 
 
+async def test_a_reaction_to_what_could_never_be_said_blocks_no_room(database: Database, rooms: Rooms, clock: FixedClock) -> None:
+    """Its preview was refused for good; the reaction goes with it, and what comes after is said."""
+    relation = {"m.relates_to": {"rel_type": "m.annotation", "event_id": "", "key": "✅"}}
+    rooms.troubles[A] = [NeverAccepted("M_TOO_LARGE")]
+    await _write(database, (A, "preview"))
+    async with database.begin() as session:
+        await deliveries.add(
+            session, key="preview:0", room=A, content=relation, event_type="m.reaction", annotates="preview", now=NOW
+        )
+    await _write(database, (A, "next"))
+    await _drain(database, rooms, clock).settle()
+    assert rooms.said == [(A, "next")]
+    assert {key: outcome for key, (outcome, _) in (await _outcomes(database)).items()} == {
+        "preview": "failed",
+        "preview:0": "failed",
+        "next": "sent",
+    }
+
+
+async def test_what_waits_for_a_room_is_tried_when_the_bot_comes_into_it(
+    database: Database, rooms: Rooms, clock: FixedClock
+) -> None:
+    """Not at the next try in five minutes; what waits for other rooms goes on waiting."""
+    rooms.troubles[A] = [ChatRefused("not in the room")]
+    rooms.troubles[B] = [ChatRefused("not in the room")]
+    await _write(database, (A, "a1"), (B, "b1"))
+    drain = _drain(database, rooms, clock)
+    await drain.settle()
+    await drain.try_again({A})
+    await drain.settle()
+    assert rooms.said == [(A, "a1")]
+
+
 async def test_two_drains_at_once_say_everything_once(database: Database, rooms: Rooms, clock: FixedClock) -> None:
     """Two processes on one database: no row is taken by both."""
     await _write(database, *((f"!{n % 7}:netz.example", f"{n:03}") for n in range(100)))

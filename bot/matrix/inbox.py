@@ -14,6 +14,7 @@ from bot.db.engine import Unavailable
 from bot.errors import ChatUnavailable, LoginFailed, MembershipUnknown, NotYet
 from bot.matrix.events import parse
 from bot.matrix.journal import Entry, Journal
+from bot.waiting import pause
 
 log = structlog.get_logger(__name__)
 
@@ -82,7 +83,7 @@ class Inbox:
             except (*Unavailable, ChatUnavailable, MembershipUnknown, LoginFailed, NotYet) as error:
                 failures += 1
                 log.warning("entry_postponed", event_id=entry.event_id, reason=f"{type(error).__name__}: {error}")
-                await self._pause(min(_LONGEST_PAUSE, 0.5 * 2.0 ** min(failures, 6)) * random.uniform(0.5, 1.0))  # noqa: S311  (spreads retries)
+                await pause(min(_LONGEST_PAUSE, 0.5 * 2.0 ** min(failures, 6)) * random.uniform(0.5, 1.0), self._stopping)  # noqa: S311  (spreads retries)
                 continue
             except Exception:
                 log.exception("entry_dropped", event_id=entry.event_id, kind=entry.kind)
@@ -98,10 +99,3 @@ class Inbox:
             await self._message(event)
         elif isinstance(event, Reaction):
             await self._reaction(event)
-
-    async def _pause(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._stopping.wait()
-        except TimeoutError:
-            return

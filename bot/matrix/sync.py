@@ -26,6 +26,7 @@ from bot.errors import LoginFailed
 from bot.matrix.client import GuardedClient, NetworkTrouble
 from bot.matrix.events import readable
 from bot.matrix.journal import Gap, Journal
+from bot.waiting import pause, unless
 
 log = structlog.get_logger(__name__)
 
@@ -76,11 +77,11 @@ class SyncLoop:
         """Sync until `stop()`. Raises `LoginFailed` when the homeserver does not know us any more."""
         failures = 0
         while not self._stopping.is_set():
-            if await self._unless_stopped(self.turn()):
+            if await unless(self._stopping, self.turn()) is not False:
                 failures = 0
             else:
                 failures += 1
-                await self._pause(min(_LONGEST_PAUSE, 2.0 ** min(failures, 6)) * random.uniform(0.5, 1.0))  # noqa: S311  (spreads retries)
+                await pause(min(_LONGEST_PAUSE, 2.0 ** min(failures, 6)) * random.uniform(0.5, 1.0), self._stopping)  # noqa: S311  (spreads retries)
 
     async def turn(self, *, wait_ms: int = _LONG_POLL_MS) -> bool:
         """Do one sync and its chores. Return whether it worked."""
@@ -105,24 +106,6 @@ class SyncLoop:
         await self._fill_gaps()
         self._arrived()
         return True
-
-    async def _unless_stopped(self, turn: Any) -> bool:
-        working = asyncio.ensure_future(turn)
-        stopping = asyncio.ensure_future(self._stopping.wait())
-        await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-        if working.done():
-            return working.result()
-        working.cancel()
-        await asyncio.wait((working,))
-        return True
-
-    async def _pause(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._stopping.wait()
-        except TimeoutError:
-            return
 
     # What is written down of a sync; called inside the transaction.
 

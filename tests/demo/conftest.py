@@ -1,13 +1,10 @@
 import secrets
 from collections.abc import AsyncIterator
 
-import pytest
 import pytest_asyncio
 
 from bot.demo.homeserver import Homeserver
 from bot.demo.people import Person
-
-
 
 
 @pytest_asyncio.fixture

@@ -1,7 +1,7 @@
 """A database for a module's bot, empty, on the backend that the module asks for."""
 
 import itertools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import TypeAlias
@@ -20,7 +20,7 @@ def databases(request: pytest.FixtureRequest) -> Databases:
     """Give `databases(backend, folder)`, a context with the address of an empty database."""
 
     @asynccontextmanager
-    async def empty(backend: str, folder: Path) -> AsyncIterator[str]:
+    async def empty(backend: str, folder: Path) -> AsyncGenerator[str]:
         if backend == "sqlite":
             yield f"sqlite+aiosqlite:///{folder / 'netzwart.sqlite'}"
             return

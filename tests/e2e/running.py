@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -23,7 +23,7 @@ from bot.demo.errors import Refused, Unreachable
 from bot.demo.homeserver import Account, Homeserver
 from bot.demo.people import Person
 from bot.demo.reading import Predicate, Seen, member, message, reaction
-from tests.conversation import EXAMPLE, ZONE, example_network
+from tests.conversation import ZONE, example_network
 
 Json: TypeAlias = dict[str, Any]
 CLOCK_AT = "2020-10-12T09:00"
@@ -235,7 +235,7 @@ class Net:
     async def answer(self, name: str, event_id: str) -> Seen:
         """Return the bot's reply to an event, as somebody gets it."""
         said = (line for line in reversed(self.bot.log[-5:]))
-        return await self[name].sees(lambda seen: self.replies(event_id)(seen), WITHIN, what=f"an answer; the log: {list(said)}")
+        return await self[name].sees(self.replies(event_id), WITHIN, what=f"an answer; the log: {list(said)}")
 
     async def done(self, name: str, room: str, body: str) -> str:
         """Let somebody say something; wait for the bot's ✅ and return the event's id."""
@@ -333,7 +333,7 @@ async def network(
     filled: bool = True,
     password: str | None = None,
     furnish: Callable[[Net], Any] | None = None,
-) -> AsyncIterator[Net]:
+) -> AsyncGenerator[Net]:
     """Give a network whose people read along, with the bot invited into all rooms but the `absent`, and not started.
 
     With `filled`, the database has its tables and the example's data; else it is as it is. `furnish(net)` is awaited before the
@@ -412,6 +412,3 @@ async def send_raw(person: Person, room: str, content: Mapping[str, object], kin
     with suppress(Refused, Unreachable):
         return await person.send(room, kind, content)
     return None
-
-
-__all__ = ["EXAMPLE"]

@@ -9,8 +9,9 @@ import pytest_asyncio
 from bot.demo.homeserver import Homeserver
 from bot.demo.reading import Seen, message, reaction
 from tests.conftest import BACKENDS
+from tests.conversation import EXAMPLE
 from tests.e2e.conftest import Databases
-from tests.e2e.running import BAYERN, BREMEN, COORDINATION, EXAMPLE, HESSEN, LABS, NETWORK, PEOPLE, RESEARCH, Net, network
+from tests.e2e.running import BAYERN, BREMEN, COORDINATION, HESSEN, LABS, NETWORK, PEOPLE, RESEARCH, Net, network
 
 KEY = "netzwart.key"
 NOTICE = ("m.notice", "org.matrix.custom.html")
@@ -20,12 +21,14 @@ NOTICE = ("m.notice", "org.matrix.custom.html")
 async def net(
     request: pytest.FixtureRequest, homeserver: Homeserver, databases: Databases, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Net]:
-    """The network with its bot at work, set up as an administrator does it; once on each backend."""
+    """The network with its bot at work; once on each backend, on PostgreSQL set up as an administrator does it."""
     folder = tmp_path_factory.mktemp("conversation")
-    async with databases(request.param, folder) as url, network(homeserver, folder, url, filled=False) as net:
-        assert (await net.bot.do("migrate"))[0] == 0
-        status, said = await net.bot.do("import", str(EXAMPLE), "--yes")
-        assert status == 0, said
+    by_hand = request.param == "postgresql"
+    async with databases(request.param, folder) as url, network(homeserver, folder, url, filled=not by_hand) as net:
+        if by_hand:
+            assert (await net.bot.do("migrate"))[0] == 0
+            status, said = await net.bot.do("import", str(EXAMPLE), "--yes")
+            assert status == 0, said
         await net.bot.start()
         await net.bot_in()
         yield net

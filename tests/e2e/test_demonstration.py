@@ -25,6 +25,11 @@ def processes_in(folder: Path) -> list[str]:
     return found
 
 
+def names_in(folder: Path) -> list[str]:
+    """Return what stands in a folder."""
+    return [entry.name for entry in folder.iterdir()]
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 async def test_the_play(tmp_path: Path) -> None:
     environment = child_environment(os.environ) | {"HOME": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
@@ -51,5 +56,5 @@ async def test_the_play(tmp_path: Path) -> None:
         "Alles angekommen.",
     ):
         assert line in " ".join(shown.split())  # lines are as long as the terminal is wide
-    assert [entry.name for entry in tmp_path.iterdir()] == ["demo"]
+    assert names_in(tmp_path) == ["demo"]
     assert processes_in(tmp_path) == []

@@ -40,12 +40,10 @@ async def nothing_came(net: Net, after: dict[str, int]) -> None:
     assert net.bot.complaints() == []
 
 
-@pytest.mark.parametrize(
-    "msgtype", ["m.notice", "m.emote", "m.image", "m.file", "m.audio", "m.location", "m.text ", "", None, 5, {}]
-)
-async def test_only_texts_are_commands(net: Net, after: dict[str, int], msgtype: object) -> None:
+async def test_only_texts_are_commands(net: Net, after: dict[str, int]) -> None:
     """Notices are other bots': answering them, two bots could talk for ever. The rest are captions."""
-    await send_raw(net["jonas"], net.rooms[BREMEN], {"msgtype": msgtype, "body": COMMAND, "url": "mxc://netz.example/abc"})
+    for msgtype in ("m.notice", "m.emote", "m.image", "m.file", "m.audio", "m.location", "m.text ", "", None, 5, {}):
+        await send_raw(net["jonas"], net.rooms[BREMEN], {"msgtype": msgtype, "body": COMMAND, "url": "mxc://netz.example/abc"})
 
     await nothing_came(net, after)
 
@@ -144,7 +142,7 @@ COMMANDS_WITH_JUNK: list[Json] = [
 ]
 
 
-@pytest.mark.parametrize("junk", COMMANDS_WITH_JUNK, ids=lambda junk: "+".join(junk))
+@pytest.mark.parametrize("junk", COMMANDS_WITH_JUNK, ids="+".join)
 async def test_a_command_with_junk_beside_it_is_a_command(net: Net, junk: Json) -> None:
     asked = await send_raw(net["wiebke"], net.rooms[BREMEN], {"msgtype": "m.text", "body": COMMAND, **junk})
 
@@ -170,26 +168,17 @@ SPECIAL = {
     "words": "a " * 20_000,
     "lines": "a\n" * 20_000,
 }
-ASKING = [
-    "labor {}",
-    "suche {}",
-    "bericht abgegeben labor-1 https://x.example/{}",
-    "workshop {}",
-    "sprache {}",
-    "{}",
-    "„{}“",
-    "rundruf {}",
-]
+ASKING = ["labor {}", "bericht abgegeben labor-1 https://x.example/{}", "suche {}", "{}", "„{}“", "rundruf {}"]
 
 
-@pytest.mark.parametrize("name", SPECIAL)
-async def test_any_characters_in_any_command(net: Net, name: str) -> None:
+async def test_any_characters_in_any_command(net: Net) -> None:
     """Every command is answered once, by a sentence, a list or a ✅, and none by the sorry sentence with a reference."""
-    asked: list[str] = []
-    for body in ASKING:
-        room, person = (net.rooms[COORDINATION], net["karla"]) if "rundruf" in body else (net.rooms[BREMEN], net["wiebke"])
-        taken = await send_raw(person, room, {"msgtype": "m.text", "body": "!netz " + body.format(SPECIAL[name])})
-        asked += [taken] if taken else []
+    asked: dict[str, str] = {}
+    for name, special in SPECIAL.items():
+        for body in ASKING:
+            room, person = (net.rooms[COORDINATION], net["karla"]) if "rundruf" in body else (net.rooms[BREMEN], net["wiebke"])
+            taken = await send_raw(person, room, {"msgtype": "m.text", "body": "!netz " + body.format(special)})
+            asked |= {taken: f"{name}: {body}"} if taken else {}
     await asyncio.gather(net.settled("karla", COORDINATION), net.settled("wiebke", BREMEN))
 
     answered: list[Any] = [
@@ -197,7 +186,8 @@ async def test_any_characters_in_any_command(net: Net, name: str) -> None:
         for person, room in (("karla", COORDINATION), ("wiebke", BREMEN))
         for seen in net.heard(person, room)
     ]
-    assert [event_id for event_id in asked if answered.count(event_id) != 1] == []
+    assert len(asked) > 70
+    assert [what for event_id, what in asked.items() if answered.count(event_id) != 1] == []
     assert net.bot.complaints() == []
     assert [line for line in net.bot.log if line["event"] in {"delivery_postponed", "delivery_failed"}] == []
 
@@ -229,7 +219,7 @@ def markup(html: str) -> set[tuple[str, tuple[str, ...]]]:
     """Return the tags that stand in `html`, each with the names of its attributes."""
     found: set[tuple[str, tuple[str, ...]]] = set()
     parser = HTMLParser()
-    parser.handle_starttag = lambda tag, attrs: found.add((tag, tuple(name for name, _ in attrs)))  # pyright: ignore[reportAttributeAccessIssue]
+    parser.handle_starttag = lambda tag, attrs: found.add((tag, tuple(name for name, _ in attrs)))
     parser.feed(html)
     return found
 
