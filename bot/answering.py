@@ -1,5 +1,7 @@
 """From a reply to deliveries: in which room an answer may be shown, in which language, under which key."""
 
+from collections.abc import Callable
+
 from bot.command import Context, Message, Reply, Saying
 from bot.db import deliveries, rooms
 from bot.domain.places import COORDINATION, PlaceKind
@@ -20,8 +22,9 @@ _ASKED_ELSEWHERE = template("<p>{% trans person=sender|pill %}Antwort für {{ pe
 class Answering:
     """Writes answers down, for the drain to send. Everything within the command's transaction."""
 
-    def __init__(self, network_rooms: NetworkRooms) -> None:
+    def __init__(self, network_rooms: NetworkRooms, is_open: Callable[[str], bool]) -> None:
         self._rooms = network_rooms
+        self._is_open = is_open
 
     async def write(self, ctx: Context, reply: Reply) -> None:
         """Write the reply and what is said beside it."""
@@ -45,8 +48,8 @@ class Answering:
         key = reply.key or f"reply:{ctx.message.event_id}"
         rendered = render(source, ctx.language, reply.data)
         body = self._as_reply(ctx, content.message(rendered, key, notifies=False))
-        await self._add(ctx, key, ctx.place.key or ctx.place.room_id, body)
-        await self._add_reactions(ctx, key, ctx.place.key or ctx.place.room_id, reply.reactions)
+        await self._add(ctx, key, self._here(ctx), body)
+        await self._add_reactions(ctx, key, self._here(ctx), reply.reactions)
 
     async def _answer_at_home(self, ctx: Context, source: Template, reply: Reply) -> None:
         home = self._home(ctx, reply)
@@ -61,14 +64,20 @@ class Answering:
         hint = render(_ELSEWHERE, ctx.language, {"room": self._rooms.label(home), "direct": direct})
         hint_key = f"hint:{ctx.message.event_id}"
         body = self._as_reply(ctx, content.message(hint, hint_key, notifies=False))
-        await self._add(ctx, hint_key, ctx.place.key or ctx.place.room_id, body)
+        await self._add(ctx, hint_key, self._here(ctx), body)
+
+    def _here(self, ctx: Context) -> str:
+        """Return the room where it was asked: its key if it is a configured one, else its id."""
+        place = self._rooms.place(ctx.place.room_id)
+        return (place.key if place else None) or ctx.place.room_id
 
     def _home(self, ctx: Context, reply: Reply) -> str:
         """Return the room where the answer may be shown to the one who asked. Raises `Denied` if there is none."""
         home = reply.audience.home
         if home and ctx.roles.coordinator and home not in ctx.roles.rooms:
             home = COORDINATION
-        if home is None or ctx.place.kind is PlaceKind.UNKNOWN or self._rooms.room_id(home) is None:
+        room_id = self._rooms.room_id(home) if home else None
+        if home is None or room_id is None or ctx.place.kind is PlaceKind.UNKNOWN or self._is_open(room_id):
             raise Denied("Das kann ich hier nicht beantworten. Bitte schreib mir direkt.")
         return home
 
@@ -95,7 +104,7 @@ class Answering:
 
     async def _react(self, ctx: Context, key: str, symbol: str, event_id: str) -> None:
         body = content.reaction(symbol, event_id, key)
-        room = ctx.place.key or ctx.place.room_id
+        room = self._here(ctx)
         await deliveries.add(ctx.session, key=key, room=room, content=body, event_type="m.reaction", now=ctx.now)
 
     async def _add(self, ctx: Context, key: str, room: str, body: dict[str, object]) -> None:

@@ -15,7 +15,7 @@ from bot.authorising import Authoriser
 from bot.clock import Clock, ShiftedClock
 from bot.config import Config
 from bot.db import deliveries, rooms
-from bot.db.engine import Database, Unavailable, connect
+from bot.db.engine import Database, Unavailable, connect, reason_of
 from bot.db.schema import check_schema
 from bot.delivery import Drain
 from bot.dispatcher import Dispatcher, Identity
@@ -181,7 +181,7 @@ class Bot:
             try:
                 await self._settle_rooms()
             except Unavailable as error:
-                log.error("database_unavailable", task="rooms", reason=str(error.orig))
+                log.error("database_unavailable", task="rooms", reason=reason_of(error))
 
     async def _settle_rooms(self) -> None:
         async with self._database.begin() as session:
@@ -234,7 +234,7 @@ class Bot:
             try:
                 await work
             except Unavailable as error:
-                log.error("database_unavailable", task=work.__qualname__, reason=str(error.orig))
+                log.error("database_unavailable", task=work.__qualname__, reason=reason_of(error))
 
         task = asyncio.create_task(do())
         self._aside.add(task)

@@ -30,11 +30,15 @@ class Authoriser:
         self._rooms = rooms
         self._user_id = user_id
 
+    def is_open(self, room_id: str) -> bool:
+        """Whether others than those whom the network let in can enter a room or read in it."""
+        return self._membership.is_open(room_id)
+
     async def place(self, room_id: str, sender: str) -> Place:
         """Return what kind of room it is. Raises `MembershipUnknown` if that cannot be found out."""
         configured = self._rooms.place(room_id)
-        if configured is not None:
-            return configured
+        if configured is not None:  # one that is open to others is nobody's room: nothing private is said in it
+            return Place(PlaceKind.UNKNOWN, room_id) if self.is_open(room_id) else configured
         alone = await self._membership.joined(room_id) == frozenset((self._user_id, sender))
         return Place(PlaceKind.DIRECT if alone else PlaceKind.UNKNOWN, room_id)
 
@@ -54,6 +58,8 @@ class Authoriser:
         if needs & Role.GUEST:
             return
         if roles.satisfy(needs, place):
+            if place.kind is PlaceKind.UNKNOWN and self._rooms.place(place.room_id) is not None:
+                raise Denied("Dieser Raum steht gerade auch anderen offen. Bitte schreib mir direkt.")
             if place.kind is PlaceKind.UNKNOWN:
                 raise Denied(
                     "Dieser Raum gehört nicht zum Netzwerk. Frag mich bitte im Raum »%(room)s« oder schreib mir direkt.",

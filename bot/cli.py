@@ -14,11 +14,13 @@ from urllib.parse import urlsplit
 
 import typer
 from alembic.util.exc import CommandError
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from bot import logs
 from bot.clock import Clock, ShiftedClock, SystemClock
 from bot.config import Config, ConfigMistakes, load_config
-from bot.db.engine import Database, Unavailable, connect
+from bot.db.engine import Database, connect, reason_of
 from bot.db.schema import check_schema, migrate
 from bot.errors import DatabaseNotReady, LoginFailed, NetzwartError, StoreInUse, Text, text
 from bot.rendering import catalogue
@@ -184,11 +186,11 @@ def _complete(work: Coroutine[Any, Any, Any]) -> Any:
     """Run to the end; turn what an administrator can mend into one line and an exit status."""
     try:
         return asyncio.run(work)
-    except (NetzwartError, *Unavailable) as error:
+    except (NetzwartError, DBAPIError, PoolTimeout, OSError) as error:
         _explain(error)
     except BaseExceptionGroup as group:  # what ended one of the bot's tasks ended them all
         first = _first(group)
-        if not isinstance(first, (NetzwartError, *Unavailable)):
+        if not isinstance(first, (NetzwartError, DBAPIError, PoolTimeout, OSError)):
             raise
         _explain(first)
 
@@ -208,9 +210,10 @@ def _explain(error: BaseException) -> NoReturn:
             _give_up(text("Der Homeserver lässt mich nicht hinein: %(reason)s", reason=str(error)))
         case NetzwartError():
             _give_up(text("Das ging nicht: %(reason)s", reason=str(error)), status=1)
+        case OSError():
+            _give_up(text("Das ging nicht: %(reason)s", reason=str(error)))
         case _:
-            reason = next(iter(str(error).splitlines()), type(error).__name__)
-            _give_up(text("Die Datenbank ist nicht erreichbar: %(reason)s", reason=reason), status=1)
+            _give_up(text("Die Datenbank ist nicht erreichbar: %(reason)s", reason=reason_of(error)), status=1)
 
 
 def _give_up(message: Text, status: int = MEND_FIRST) -> NoReturn:

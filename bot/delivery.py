@@ -17,8 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.clock import Clock
 from bot.db import deliveries
 from bot.db.deliveries import Delivery
-from bot.db.engine import Database, Unavailable
-from bot.errors import ChatRefused, ChatUnavailable, NeverAccepted
+from bot.db.engine import Database, Unavailable, reason_of
+from bot.errors import ChatRefused, ChatUnavailable, Forbidden, NeverAccepted
 from bot.network_rooms import NetworkRooms
 
 log = structlog.get_logger(__name__)
@@ -26,7 +26,9 @@ log = structlog.get_logger(__name__)
 AT_ONCE = 16
 """Messages in flight: enough to keep a homeserver busy, few enough that each is quick."""
 
-LEASE = timedelta(seconds=60)
+LEASE = timedelta(seconds=120)
+"""How long a row that somebody took is left to it; longer than a send may take."""
+
 REMEMBERED_FOR = timedelta(hours=20)
 """Synapse forgets transaction ids after 24 h."""
 
@@ -94,7 +96,7 @@ class Drain:
             try:
                 busy = await self.send_due()
             except Unavailable as error:
-                log.error("database_unavailable", task="drain", reason=str(error.orig))
+                log.error("database_unavailable", task="drain", reason=reason_of(error))
                 busy = False
             if not busy:
                 await self._rest()
@@ -142,12 +144,21 @@ class Drain:
 
     def _landed(self, task: asyncio.Task[None]) -> None:
         self._in_flight.pop(task)
-        self._woken.set()
-        if not task.cancelled() and task.exception() is not None:
+        if task.cancelled() or task.exception() is None:
+            self._woken.set()
+        else:  # not woken: the next look comes by itself, and what cannot be written down must not spin
             log.error("delivery_task_failed", task=task.get_name(), exc_info=task.exception())
 
     async def _check(self, session: AsyncSession, row: Delivery, now: datetime) -> bool:
-        unwanted = await self._still_wanted(session, row, now)
+        try:
+            async with session.begin_nested():
+                unwanted = await self._still_wanted(session, row, now)
+        except Unavailable:
+            raise
+        except Exception:
+            log.exception("delivery_not_checked", key=row.key)
+            await deliveries.release(session, row.id, retry_at=now + _LONGEST_PAUSE, note="could not be checked")
+            return False
         if unwanted is None:
             return True
         await deliveries.mark_dropped(session, row.id, unwanted, now)
@@ -157,26 +168,52 @@ class Drain:
     async def _deliver(self, row: Delivery) -> None:
         try:
             event_id = await self._place_in_room(row)
-        except NeverAccepted as never:
-            await self._give_up(row, str(never))
-        except ChatRefused as refused:
-            await self._give_back(row, str(refused), _LONGEST_PAUSE)
         except ChatUnavailable as unavailable:
-            said = timedelta(seconds=unavailable.retry_after) if unavailable.retry_after else None
-            await self._give_back(row, str(unavailable), said or _pause(row.attempts))
+            await self._not_sent(row, unavailable)
+        except Unavailable:
+            raise
+        except Exception as error:
+            log.exception("delivery_broken", key=row.key)
+            await self._give_back(row, type(error).__name__, _pause(row.attempts))
         else:
+            if event_id is None:
+                return
             async with self._database.begin() as session:
                 await deliveries.mark_sent(session, row.id, event_id, self._clock.now())
             log.info("delivered", key=row.key, room=row.room, event_id=event_id)
 
-    async def _place_in_room(self, row: Delivery) -> str:
+    async def _not_sent(self, row: Delivery, error: ChatUnavailable) -> None:
+        """Give it up or back. A reaction is not worth holding up a room in which we lack the power for reactions."""
+        if isinstance(error, NeverAccepted) or (isinstance(error, Forbidden) and row.event_type == "m.reaction"):
+            await self._give_up(row, str(error))
+        elif isinstance(error, ChatRefused):
+            await self._give_back(row, str(error), _LONGEST_PAUSE)
+        else:
+            said = timedelta(seconds=error.retry_after) if error.retry_after else None
+            await self._give_back(row, str(error), said or _pause(row.attempts))
+
+    async def _place_in_room(self, row: Delivery) -> str | None:
+        """Return the event id under which it stands in the room, None if another device has taken it over meanwhile."""
         room_id = self._rooms.room_id(row.room) or row.room
         if not room_id.startswith("!"):
             raise ChatRefused(f"the room {row.room} is not known yet")
         if self._may_stand_there(row) and (found := await self._chat.find(room_id, row.key)):
             return found
         content = await self._content(row)
-        return await self._chat.send(room_id, row.event_type, content, transaction_id(row.key))
+        async with self._database.begin() as session:
+            if not await deliveries.renew(session, row.id, by=self._device, now=self._clock.now()):
+                return None
+        return await self._send(row, room_id, content)
+
+    async def _send(self, row: Delivery, room_id: str, content: dict[str, Any]) -> str:
+        """Send it; without its relation if the homeserver will not have that one (a thread that cannot be, an answer to nothing)."""
+        try:
+            return await self._chat.send(room_id, row.event_type, content, transaction_id(row.key))
+        except NeverAccepted:
+            if row.event_type == "m.reaction" or "m.relates_to" not in content:
+                raise
+            alone = {name: value for name, value in content.items() if name != "m.relates_to"}
+            return await self._chat.send(room_id, row.event_type, alone, transaction_id(row.key))
 
     def _may_stand_there(self, row: Delivery) -> bool:
         """Whether it may have been sent in a way that the transaction id does not cover."""

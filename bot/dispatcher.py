@@ -6,7 +6,8 @@ that another replica took, has no effect any more.
 
 import secrets
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -29,6 +30,12 @@ from bot.rendering import catalogue, template
 Runner = Callable[[Context], Awaitable[Reply]]
 
 log = structlog.get_logger(__name__)
+
+_LONGEST = 20_000
+"""Characters of a message that are looked at; nothing that is typed to us is longer."""
+
+_AWAITED_FOR = timedelta(minutes=10)
+"""How long a reaction waits for the answer that it may belong to."""
 
 _REFUSAL = template("<p>{{ message }}</p>")
 _USAGE = template(
@@ -71,11 +78,12 @@ class Dispatcher:
         self._zone = zone
         self._language = language
         self._written = written
-        self._answering = Answering(network_rooms)
+        self._answering = Answering(network_rooms, authoriser.is_open)
 
     async def handle(self, message: Message) -> None:
         """Answer a message if it is for us. Raises `db.engine.Unavailable` and, for a message that may be none of ours,
         `MembershipUnknown`: then nothing has happened and it is to be tried again."""
+        message = replace(message, body=message.body[:_LONGEST])
         asked = self._addressed(message)
         try:
             place = await self._authoriser.place(message.room_id, message.sender)
@@ -92,12 +100,14 @@ class Dispatcher:
         """Do what a reaction to one of our answers means. Raises as `handle` does, and `NotYet`: people can be quicker than the
         homeserver's word that our answer stands there."""
         place = self._rooms.place(reaction.room_id)
-        if place is None or not self._registry.reacts_to(reaction.symbol):
+        prefixes = self._registry.reacts_to(reaction.symbol)
+        if place is None or not prefixes:
             return
         async with self._database.begin() as session:
             room = place.key or place.room_id
             key = await deliveries.key_of(session, reaction.target, room)
-            if key is None and await deliveries.sending_in(session, room):
+            since = self._clock.now() - _AWAITED_FOR
+            if key is None and await deliveries.being_sent(session, room, prefixes, since):
                 raise NotYet(reaction.target)
         handler = self._registry.reaction(key, reaction.symbol) if key else None
         if key is None or handler is None:

@@ -7,6 +7,7 @@
     ├── MembershipUnknown            the homeserver did not say who is in a room: nothing may be decided on it
     ├── ChatUnavailable              the homeserver did not take or give a message; worth another try
     │   └── ChatRefused              … and refused: it may work when somebody changed something (an invite, power)
+    │       ├── Forbidden            … because we lack the power, or are not in the room
     │       └── NeverAccepted        … and will refuse this very content for ever
     ├── NotYet                       something has to be finished first; worth another try in a moment
     ├── DatabaseNotReady             tables missing or of another version
@@ -81,6 +82,10 @@ class ChatUnavailable(NetzwartError):
 
 class ChatRefused(ChatUnavailable):
     """The homeserver refused: we are not in the room, or lack the power. It may work when somebody changed that."""
+
+
+class Forbidden(ChatRefused):
+    """The homeserver says that we may not (`M_FORBIDDEN`)."""
 
 
 class NeverAccepted(ChatRefused):

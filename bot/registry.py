@@ -44,9 +44,9 @@ class Registry:
                 return found
         return []
 
-    def reacts_to(self, symbol: str) -> bool:
-        """Return whether a reaction with `symbol` means anything under any of our answers."""
-        return any(symbol in r.symbols for r in self.reactions)
+    def reacts_to(self, symbol: str) -> list[str]:
+        """Return how the keys of the answers begin under which a reaction with `symbol` means something."""
+        return [r.key_prefix for r in self.reactions if symbol in r.symbols]
 
     def reaction(self, key: str, symbol: str) -> ReactionHandler | None:
         """Return what a reaction with `symbol` to the answer `key` does, if anything."""

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.clock import Clock, ShiftedClock, real_time_in
 from bot.db import deliveries, policies, rooms
 from bot.db.deliveries import Delivery
-from bot.db.engine import Database, Unavailable
+from bot.db.engine import Database, Unavailable, reason_of
 from bot.domain.reminders import Reminder
 from bot.network_rooms import NetworkRooms
 from bot.reminder_policy import ReminderPolicy, ReminderSettings
@@ -92,7 +92,7 @@ class Scheduler:
         try:
             coming = await self.look(self._policies[name])
         except Unavailable as error:
-            log.error("database_unavailable", task=name, reason=str(error.orig))
+            log.error("database_unavailable", task=name, reason=reason_of(error))
             coming = self._clock.now() + timedelta(seconds=10)
         if coming is not None:
             real = real_time_in(self._clock.real_seconds_until(coming))
@@ -109,9 +109,9 @@ class Scheduler:
             facts = await self._facts(policy, session)
             due = policy.due(facts, now)
             said = await deliveries.known(session, [r.key for r in due])
-            fresh = await policies.note_subjects(session, policy.name, {r.ladder for r in policy.plan(facts)}, now)
+            fresh = await policies.note_subjects(session, policy.name, {r.ladder or r.key for r in policy.plan(facts)}, now)
             sayable = [r for r in due if r.key not in said and r.room in self._rooms.keys()]
-            new = [await self._write(session, policy, r, now, fresh=r.ladder in fresh) for r in sayable]
+            new = [await self._write(session, policy, r, now, fresh=(r.ladder or r.key) in fresh) for r in sayable]
             coming = policy.next_at(facts, now)
         if any(new):
             self._written()

@@ -68,7 +68,7 @@ async def _found(ctx: Context, number: int | None) -> Broadcast:
         raise UserError("Es gab noch keinen Rundruf.")
     found = newest[0] if number is None else await broadcasts.get(ctx.session, number)
     if found is None:
-        raise UserError("Einen Rundruf %(number)s gibt es nicht; der neueste ist %(newest)s.", number=number, newest=newest[0].id)
+        raise UserError("Einen Rundruf %(number)s gibt es nicht.", number=number)
     return found
 
 

@@ -60,11 +60,11 @@ class ReportDeadline(ReminderPolicy[Facts]):
         return {**reminder.data, "days": (due.last - now.date()).days}
 
     def plan(self, facts: Facts) -> list[Reminder]:
-        """Return the steps of every open report whose day is known."""
+        """Return the steps of every open report whose day is known. A new day has steps of its own."""
         return [
             reminder
             for debt in facts.debts
-            if debt.status is Status.OPEN and debt.report.due.exact
+            if debt.status is Status.OPEN and debt.report.due.exact and debt.debtor in facts.calendars
             for reminder in self._steps(debt, facts.steps, facts.calendars[debt.debtor])
         ]
 
@@ -73,7 +73,8 @@ class ReportDeadline(ReminderPolicy[Facts]):
         lab = None if debt.debtor == RESEARCH else debt.debtor
         return [
             Reminder(
-                key=f"{self.name}:{debt.report.key}:{debt.debtor}:{rung.days}",
+                key=f"{self.name}:{debt.report.key}:{debt.debtor}:{debt.report.due}:{rung.days}",
+                ladder=f"{self.name}:{debt.report.key}:{debt.debtor}",
                 policy=self.name,
                 subject=debt.report.key,
                 step=f"P{rung.days}D",

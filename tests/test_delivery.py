@@ -13,7 +13,8 @@ from bot.db import deliveries
 from bot.db.deliveries import Delivery
 from bot.db.engine import Database
 from bot.delivery import Drain, transaction_id
-from bot.errors import ChatRefused, ChatUnavailable, NeverAccepted
+from bot.errors import ChatRefused, ChatUnavailable, Forbidden, NeverAccepted
+from bot.matrix.client import refusal
 from bot.network_rooms import NetworkRooms
 
 NOW = datetime(2020, 10, 12, 9, tzinfo=UTC)
@@ -150,7 +151,7 @@ async def test_what_another_device_may_have_sent_is_looked_for_first(database: D
     drain = _drain(database, rooms, clock)
     await drain.settle()
     assert rooms.looked_for == []
-    clock.shown += timedelta(seconds=61)
+    clock.shown += timedelta(seconds=121)
     await drain.settle()
     assert (rooms.looked_for, rooms.said) == (["a1"], [(A, "a1")])
     assert await _outcomes(database) == {"a1": ("sent", "$found")}
@@ -223,3 +224,90 @@ async def test_two_drains_at_once_say_everything_once(database: Database, rooms:
     for room in range(7):
         in_room = [body for where, body in rooms.said if where == f"!{room}:netz.example"]
         assert in_room == sorted(in_room)
+
+
+@pytest.mark.parametrize("code", ["M_UNKNOWN", "M_DUPLICATE_ANNOTATION", "M_TOO_LARGE"])
+async def test_a_refusal_for_good_holds_up_nobody(database: Database, rooms: Rooms, clock: FixedClock, code: str) -> None:
+    """Synapse answers 400 with all kinds of codes to what it will never take."""
+    error = refusal({"errcode": code, "error": "Cannot start threads from an event with a relation"}, 400)
+    assert isinstance(error, NeverAccepted)
+    rooms.troubles[A] = [error]
+    await _write(database, (A, "bad"), (A, "important"))
+    await _drain(database, rooms, clock).settle()
+    assert rooms.said == [(A, "important")]
+
+
+async def test_an_answer_whose_relation_is_refused_is_said_without_it(database: Database, rooms: Rooms, clock: FixedClock) -> None:
+    """What was answered may be gone, or a thread that cannot be: the person still gets an answer."""
+    rooms.troubles[A] = [NeverAccepted("Can't send relation to unknown event")]
+    related = {"body": "Antwort", "m.relates_to": {"m.in_reply_to": {"event_id": "$gone"}}}
+    async with database.begin() as session:
+        await deliveries.add(session, key="reply", room=A, content=related, now=NOW)
+    await _drain(database, rooms, clock).settle()
+    assert rooms.said == [(A, "Antwort")]
+
+
+async def test_a_room_without_the_power_for_reactions_still_gets_messages(
+    database: Database, rooms: Rooms, clock: FixedClock
+) -> None:
+    rooms.troubles[A] = [Forbidden("You don't have permission to post that to the room")]
+    async with database.begin() as session:
+        await deliveries.add(session, key="done", room=A, content={"m.relates_to": {}}, now=NOW, event_type="m.reaction")
+    await _write(database, (A, "important"))
+    await _drain(database, rooms, clock).settle()
+    assert rooms.said == [(A, "important")]
+
+
+async def test_a_mistake_of_ours_about_one_row_does_not_spin(database: Database, clock: FixedClock) -> None:
+    """nio raises what its parsers meet, for example for a hostile one-time key."""
+    tries: list[str] = []
+
+    class Broken(Rooms):
+        async def send(self, room_id: str, event_type: str, content: Mapping[str, object], transaction_id: str) -> str:
+            if room_id == A:
+                tries.append(transaction_id)
+                raise ValueError("no key")
+            return await super().send(room_id, event_type, content, transaction_id)
+
+    broken = Broken()
+    await _write(database, (A, "a1"), (B, "b1"))
+    await _drain(database, broken, clock).settle()
+    assert (len(tries), broken.said) == (1, [(B, "b1")])
+
+
+async def test_a_slow_device_that_lost_its_claim_does_not_send(database: Database, rooms: Rooms, clock: FixedClock) -> None:
+    """Between the claim and the send the other device took over: only one of them says it."""
+    await _write(database, (A, "a1"))
+    async with database.begin() as session:
+        (row,) = await deliveries.claim(session, by="SLOW", now=NOW, lease=timedelta(seconds=60), most=1)
+    clock.shown += timedelta(minutes=3)
+    await _drain(database, rooms, clock, "QUICK").settle()
+    async with database.begin() as session:
+        assert not await deliveries.renew(session, row.id, by="SLOW", now=clock.now())
+    assert rooms.said == [(A, "a1")]
+
+
+async def test_a_clock_that_was_wrong_does_not_stop_a_room(database: Database, rooms: Rooms, clock: FixedClock) -> None:
+    """Written, and put off, by a clock a month ahead."""
+    rooms.troubles[A] = [ChatUnavailable("502")]
+    await _write(database, (A, "a1"))
+    drain = _drain(database, rooms, clock)
+    await drain.settle()
+    clock.shown -= timedelta(days=30)
+    await drain.settle()
+    assert rooms.said == [(A, "a1")]
+
+
+async def test_a_row_that_cannot_be_checked_holds_up_nobody(database: Database, rooms: Rooms, clock: FixedClock) -> None:
+    """Facts that cannot be read must not end the drain."""
+
+    async def broken(_session: AsyncSession, row: Delivery, _now: datetime) -> str | None:
+        if row.policy:
+            raise KeyError("calendar")
+        return None
+
+    await _write(database, (A, "reminder"), policy="some")
+    await _write(database, (B, "answer"))
+    drain = Drain(database=database, chat=rooms, network_rooms=NetworkRooms({}), clock=clock, device="D", still_wanted=broken)
+    await drain.settle()
+    assert rooms.said == [(B, "answer")]

@@ -69,10 +69,24 @@ async def test_a_room_that_is_open_to_all_grants_nothing(network: Conversation) 
 async def test_a_reaction_that_is_quicker_than_the_homeservers_word_waits(network: Conversation) -> None:
     """The preview stands in the room, and somebody clicks, before we know its event id."""
     async with network.database.begin() as session:
-        await deliveries.add(session, key="broadcast:1:preview", room="coordination", content={}, now=network.clock.now())
+        await deliveries.add(session, key="broadcast-preview:1", room="coordination", content={}, now=network.clock.now())
         await deliveries.claim(session, by="D", now=network.clock.now(), lease=timedelta(seconds=60), most=1)
     click = Reaction("$click", room_id("coordination"), user_id("karla"), "$preview", "✅")
     with pytest.raises(NotYet):
         await network.dispatcher.handle_reaction(click)
     other = Reaction("$thumb", room_id("coordination"), user_id("karla"), "$preview", "👍")
     await network.dispatcher.handle_reaction(other)
+
+
+async def test_a_room_that_is_open_to_others_hears_nothing_of_a_lab(database: Database) -> None:
+    """Not only does it grant nothing: what is for a lab or for coordination is not said where anybody can read it."""
+    network = await Conversation.begin(database, {**PEOPLE, "coordination": ["karla", "lena"], "lab:bremen": ["lena", "karla"]})
+    network.members.open |= {room_id("coordination"), room_id("lab:bremen")}
+    for person, place, words in (
+        ("lena", "coordination", "!netz bericht labor-1"),
+        ("karla", "lab:bremen", "!netz berichte"),
+        ("lena", "network", "!netz berichte"),
+    ):
+        said = await network.say(person, place, words)
+        assert said, words
+        assert not any("Sachstandsbericht" in line.words for line in said), words

@@ -163,3 +163,20 @@ async def test_a_lab_without_a_room_stops_nobody(database: Database, scheduler: 
     clock.shown = _at("2020-10-16T08:00") + timedelta(minutes=1)
     await _look(scheduler)
     assert {room for room, _ in await _said(database)} == {"lab:bremen", "lab:wuerzburg", "research"}
+
+
+async def test_a_moved_deadline_is_reminded_of(database: Database, scheduler: Scheduler, clock: FixedClock) -> None:
+    """The steps of the old day are said already; the new day has steps of its own, and the old ones lose their sense."""
+    await _look(scheduler)
+    clock.shown = _at("2020-10-16T08:00")
+    await _look(scheduler)
+    data = EXAMPLE.read_text("utf-8").replace(
+        'title = "Sachstandsbericht 1", due = "2020-10-30"', 'title = "Sachstandsbericht 1", due = "2020-12-15"'
+    )
+    async with database.begin() as session:
+        await network.replace(session, read_network(data))
+        old = await deliveries.with_prefix(session, "report-deadline:labor-1:bremen:")
+        assert await scheduler.still_wanted(session, old[0], clock.now()) == "no longer due"
+    clock.shown = _at("2020-12-01T08:00")
+    await _look(scheduler)
+    assert ("lab:bremen", "In 14 Tagen ist fällig: Sachstandsbericht 1 (15. Dezember 2020).") in await _said(database)

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.db.engine import insert_new
 from bot.db.tables import deliveries
 
+_NO_RETRY_IS_LATER = timedelta(minutes=15)
 SENT, DROPPED, FAILED = "sent", "dropped", "failed"
 
 
@@ -109,8 +110,8 @@ async def claim(
         .where(
             deliveries.c.id.in_(oldest),
             deliveries.c.done_at.is_(None),
-            deliveries.c.due_at <= now,
-            sa.or_(deliveries.c.retry_at.is_(None), deliveries.c.retry_at <= now),
+            # A time to try again that lies too far ahead was written by a clock that was wrong.
+            sa.or_(deliveries.c.retry_at.is_(None), deliveries.c.retry_at <= now, deliveries.c.retry_at > now + _NO_RETRY_IS_LATER),
             deliveries.c.id.not_in(in_flight),
             sa.or_(deliveries.c.claimed_at.is_(None), deliveries.c.claimed_by == by, deliveries.c.claimed_at < now - lease),
         )
@@ -123,6 +124,13 @@ async def claim(
         taken = deliveries.update().where(deliveries.c.id.in_([row.id for row in rows]))
         await session.execute(taken.values(claimed_by=by, claimed_at=now, attempts=deliveries.c.attempts + 1))
     return rows
+
+
+async def renew(session: AsyncSession, delivery_id: int, *, by: str, now: datetime) -> bool:
+    """Prolong a claim just before sending. Return False if somebody else has taken it over or done it: then leave it alone."""
+    mine = sa.and_(deliveries.c.id == delivery_id, deliveries.c.claimed_by == by, deliveries.c.done_at.is_(None))
+    renewed = await session.execute(deliveries.update().where(mine).values(claimed_at=now).returning(deliveries.c.id))
+    return renewed.first() is not None
 
 
 async def mark_sent(session: AsyncSession, delivery_id: int, event_id: str, now: datetime) -> None:
@@ -166,10 +174,19 @@ async def key_of(session: AsyncSession, event_id: str, room: str) -> str | None:
     return await session.scalar(sa.select(deliveries.c.key).where(ours))
 
 
-async def sending_in(session: AsyncSession, room: str) -> bool:
-    """Return whether something is on its way into a room: it may stand there already, with an event id that we do not know yet."""
-    under_way = sa.and_(deliveries.c.room == room, deliveries.c.done_at.is_(None), deliveries.c.claimed_at.is_not(None))
-    return bool(await session.scalar(sa.select(sa.exists().where(under_way))))
+async def being_sent(session: AsyncSession, room: str, prefixes: Collection[str], since: datetime) -> bool:
+    """Return whether something whose key begins with one of `prefixes`, written down after `since`, was tried and is not done.
+
+    It may stand in the room already, with an event id that we do not know yet.
+    """
+    tried = sa.and_(
+        deliveries.c.room == room,
+        deliveries.c.done_at.is_(None),
+        deliveries.c.attempts > 0,
+        deliveries.c.created_at > since,
+        sa.or_(*(deliveries.c.key.startswith(prefix, autoescape=True) for prefix in prefixes)),
+    )
+    return bool(await session.scalar(sa.select(sa.exists().where(tried))))
 
 
 async def with_prefix(session: AsyncSession, prefix: str) -> list[Delivery]:

@@ -9,11 +9,23 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
-Unavailable = (OperationalError, InterfaceError)
-"""What SQLAlchemy raises when the database is gone, locked or full: worth another try later."""
+Unavailable = (OperationalError, InterfaceError, InternalError, PoolTimeout)
+"""What SQLAlchemy raises when the database is gone, locked, full, busy or read-only: worth another try later."""
+
+
+# Sixteen sends, eight rooms and a few chores at a time; none of them holds a connection while it waits for the network.
+_POOL: dict[str, Any] = {"pool_size": 20, "max_overflow": 10, "pool_timeout": 10}
+_POSTGRESQL = {"connect_timeout": 10, "options": "-c statement_timeout=30000"}
+
+
+def reason_of(error: BaseException) -> str:
+    """Return what the database said, on one line and without what was to be written."""
+    said = str(getattr(error, "orig", None) or error)
+    return next(iter(said.splitlines()), type(error).__name__)
 
 
 class Database:
@@ -42,10 +54,12 @@ def connect(url: str) -> Database:
     """
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
-        return Database(create_async_engine(parsed, pool_pre_ping=True, pool_size=5))
+        return Database(create_async_engine(parsed, pool_pre_ping=True, hide_parameters=True, connect_args=_POSTGRESQL, **_POOL))
     if parsed.database and parsed.database != ":memory:":
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_async_engine(parsed, connect_args={"timeout": 10})
+    engine = create_async_engine(
+        parsed, hide_parameters=True, connect_args={"timeout": 10}, **(_POOL if parsed.database != ":memory:" else {})
+    )
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_immediate)
     return Database(engine)

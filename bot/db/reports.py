@@ -54,10 +54,11 @@ def _debt(report: Report, debtor: str, row: sa.Row[Any] | None) -> Debt:
 
 
 async def submit(session: AsyncSession, debt: Debt, *, by: str, link: str | None, now: datetime) -> None:
-    """Record a report as handed in; a second time replaces link, person and time."""
-    said = {"link": link, "submitted_by": by, "submitted_at": now}
-    if not await insert_new(session, submissions, report=debt.report.key, debtor=debt.debtor, **said):
-        await session.execute(submissions.update().where(_of(debt)).values(said))
+    """Record a report as handed in. A second time replaces person and time, and the link if there is one."""
+    said = {"submitted_by": by, "submitted_at": now}
+    if not await insert_new(session, submissions, report=debt.report.key, debtor=debt.debtor, link=link, **said):
+        kept = sa.func.coalesce(sa.literal(link, sa.Text), submissions.c.link)
+        await session.execute(submissions.update().where(_of(debt)).values(**said, link=kept))
 
 
 async def withdraw(session: AsyncSession, debt: Debt) -> None:

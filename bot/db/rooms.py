@@ -17,8 +17,10 @@ async def pinned(session: AsyncSession) -> dict[str, tuple[str, str]]:
 
 async def pin(session: AsyncSession, *, key: str, configured: str, room_id: str, now: datetime) -> None:
     """Remember what a room key resolves to, in place of what it resolved to before."""
-    await session.execute(rooms.delete().where(sa.or_(rooms.c.key == key, rooms.c.room_id == room_id)))
-    await session.execute(rooms.insert().values(key=key, configured=configured, room_id=room_id, pinned_at=now))
+    await session.execute(rooms.delete().where(rooms.c.room_id == room_id, rooms.c.key != key))
+    values = {"configured": configured, "room_id": room_id, "pinned_at": now}
+    if not await insert_new(session, rooms, key=key, **values):
+        await session.execute(rooms.update().where(rooms.c.key == key).values(values))
 
 
 async def language_of(session: AsyncSession, room_id: str) -> str | None:

@@ -11,7 +11,7 @@ class Reminder:
     """One step of one subject, for one debtor.
 
     `at`: when it is to be said. `until`: when it has lost its sense (the next step, or the deadline itself).
-    `key` makes it one for ever: `policy:subject:debtor:step`.
+    `key` makes it one for ever. `ladder` names what is reminded of, whatever its date: something new has missed nothing.
     """
 
     key: str
@@ -23,11 +23,7 @@ class Reminder:
     until: datetime
     lab: str | None = None
     data: dict[str, object] = field(default_factory=dict[str, object], compare=False)
-
-    @property
-    def ladder(self) -> str:
-        """The key without the step: what names a subject as one debtor owes it."""
-        return self.key.rpartition(":")[0]
+    ladder: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ What nio does not type is narrowed here, so that the rest of the package works w
 
 import asyncio
 import json
+import math
 from collections.abc import Callable, Coroutine, Mapping
 from http import HTTPStatus
 from pathlib import Path
@@ -23,15 +24,16 @@ from nio import (
 )
 from nio.store import SqliteStore
 
-from bot.errors import ChatRefused, ChatUnavailable, LoginFailed, NetzwartError, NeverAccepted
-from bot.matrix.events import room_path
+from bot.errors import ChatRefused, ChatUnavailable, Forbidden, LoginFailed, NetzwartError, NeverAccepted
+from bot.matrix.events import READ_TYPES, room_path
 
 log = structlog.get_logger(__name__)
 
 API = "/_matrix/client/v3"
-_REFUSALS = {"M_FORBIDDEN", "M_NOT_FOUND", "M_GUEST_ACCESS_FORBIDDEN"}
-_NEVER = {"M_TOO_LARGE", "M_BAD_JSON", "M_NOT_JSON", "M_INVALID_PARAM"}
-NetworkTrouble = (aiohttp.ClientError, TimeoutError, OSError, json.JSONDecodeError)
+_REFUSALS = {"M_NOT_FOUND", "M_GUEST_ACCESS_FORBIDDEN"}
+_NEVER = {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE}
+NetworkTrouble = (aiohttp.ClientError, TimeoutError, OSError, json.JSONDecodeError, UnicodeDecodeError)
+_LONGEST_RETRY_AFTER = 300.0
 
 RecordSync = Callable[[SyncResponse], None]
 
@@ -52,7 +54,7 @@ class GuardedClient(AsyncClient):
             store_sync_tokens=False,  # nio stores the token before it has handled the sync; ours goes with it
             max_limit_exceeded=0,
             max_timeouts=0,
-            request_timeout=60,
+            request_timeout=30,
         )
         super().__init__(homeserver, user_id, device_id, store_path=str(store_dir), config=config)
         self._transaction: Callable[[], Any] | None = None
@@ -63,7 +65,7 @@ class GuardedClient(AsyncClient):
         self.restore_login(self.user, self.device_id or "", access_token)
         olm: Any = self.olm
         olm.handle_to_device_event = _dropping(olm.handle_to_device_event, "to_device")
-        olm._decrypt_megolm_no_error = _dropping(olm._decrypt_megolm_no_error, "megolm")  # noqa: SLF001  (nio's only hook)
+        olm._decrypt_megolm_no_error = _only_messages(_dropping(olm._decrypt_megolm_no_error, "megolm"))  # noqa: SLF001  (nio's only hook)
         store: Any = self.store
         return store.database
 
@@ -139,11 +141,22 @@ def refusal(answer: Any, status: int) -> NetzwartError:
     reason = f"{code} {fields.get('error', '')}".strip() if code else f"HTTP {status}"
     if code in ("M_UNKNOWN_TOKEN", "M_MISSING_TOKEN"):
         return LoginFailed(reason)
-    if code in _NEVER:
-        return NeverAccepted(reason)
+    if code == "M_LIMIT_EXCEEDED":
+        return ChatUnavailable(reason, _seconds(retry_after_ms))
+    if code == "M_FORBIDDEN":
+        return Forbidden(reason)
     if code in _REFUSALS:
         return ChatRefused(reason)
-    return ChatUnavailable(reason, retry_after_ms / 1000 if isinstance(retry_after_ms, int | float) else None)
+    if status in _NEVER:
+        return NeverAccepted(reason)
+    return ChatUnavailable(reason, _seconds(retry_after_ms))
+
+
+def _seconds(retry_after_ms: object) -> float | None:
+    """Return how long the homeserver asks us to wait, within reason; it may say anything."""
+    if not isinstance(retry_after_ms, int | float) or not math.isfinite(retry_after_ms):
+        return None
+    return min(max(retry_after_ms / 1000, 0.0), _LONGEST_RETRY_AFTER)
 
 
 async def log_in(homeserver: str, user_id: str, password: str) -> tuple[str, str]:
@@ -171,6 +184,20 @@ def _dropping(handle: Callable[..., Any], kind: str) -> Callable[..., Any]:
         except Exception as error:  # noqa: BLE001  (nio raises whatever its parsers meet; each is logged)
             log.warning("undecipherable_event_dropped", kind=kind, reason=type(error).__name__)
             return None
+
+    return guarded
+
+
+def _only_messages(decrypt: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `decrypt` such that nothing but a message comes out of it: nio would take a decrypted `m.room.join_rules` for the room's."""
+
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        event = decrypt(*args, **kwargs)
+        source = cast("dict[str, Any]", getattr(event, "source", None) or {})
+        if source and ("state_key" in source or source.get("type") not in READ_TYPES):
+            log.warning("undecipherable_event_dropped", kind="megolm", reason="no message inside")
+            return None
+        return event
 
     return guarded
 

@@ -9,6 +9,7 @@ from urllib.parse import quote, unquote
 from bot.command import Message, Reaction
 from bot.domain.chat_words import without_reply_fallback
 
+READ_TYPES = ("m.room.message", "m.reaction")
 _PILL = re.compile(r'<a href="https://matrix\.to/#/([^"]{1,300})">([^<]{1,300})</a>')
 _VARIATION_SELECTORS = str.maketrans("", "", "\ufe0e\ufe0f")
 
@@ -16,7 +17,7 @@ _VARIATION_SELECTORS = str.maketrans("", "", "\ufe0e\ufe0f")
 def readable(source: Mapping[str, Any], own_user_id: str) -> bool:
     """Whether a timeline event may be of interest: a message or reaction of somebody else, with an id."""
     return (
-        source.get("type") in ("m.room.message", "m.reaction")
+        source.get("type") in READ_TYPES
         and isinstance(source.get("event_id"), str)
         and isinstance(source.get("sender"), str)
         and source.get("sender") != own_user_id

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from bot.command import Message, Reaction
-from bot.db.engine import Unavailable
+from bot.db.engine import Unavailable, reason_of
 from bot.errors import ChatUnavailable, LoginFailed, MembershipUnknown, NotYet
 from bot.matrix.events import parse
 from bot.matrix.journal import Entry, Journal
@@ -20,6 +20,7 @@ log = structlog.get_logger(__name__)
 
 ROOMS_AT_ONCE = 8
 _LONGEST_PAUSE = 30.0
+_AFTER_A_FAILURE = 5.0
 
 
 class Inbox:
@@ -71,9 +72,11 @@ class Inbox:
 
     def _room_done(self, task: asyncio.Task[None]) -> None:
         self._busy = {room: busy for room, busy in self._busy.items() if busy is not task}
-        self._arrived.set()
-        if not task.cancelled() and task.exception() is not None:
+        if task.cancelled() or task.exception() is None:
+            self._arrived.set()
+        else:  # the journal itself failed (a full disk): look again, but do not spin
             log.error("inbox_task_failed", task=task.get_name(), exc_info=task.exception())
+            asyncio.get_running_loop().call_later(_AFTER_A_FAILURE, self._arrived.set)
 
     async def _work_off(self, room_id: str) -> None:
         failures = 0
@@ -82,7 +85,7 @@ class Inbox:
                 await self._handle(entry)
             except (*Unavailable, ChatUnavailable, MembershipUnknown, LoginFailed, NotYet) as error:
                 failures += 1
-                log.warning("entry_postponed", event_id=entry.event_id, reason=f"{type(error).__name__}: {error}")
+                log.warning("entry_postponed", event_id=entry.event_id, reason=f"{type(error).__name__}: {reason_of(error)}")
                 await pause(min(_LONGEST_PAUSE, 0.5 * 2.0 ** min(failures, 6)) * random.uniform(0.5, 1.0), self._stopping)  # noqa: S311  (spreads retries)
                 continue
             except Exception:

@@ -35,6 +35,7 @@ class RoomKeeper:
         `pinned`: key → (as configured then, room id). Returns what is new: key → room id.
         """
         fresh: dict[str, str] = {}
+        found: dict[str, str] = {}
         for key in self._rooms.keys():
             configured = self._rooms.configured(key)
             then, room_id = pinned.get(key, (None, None))
@@ -44,7 +45,13 @@ class RoomKeeper:
                 except ChatUnavailable as error:
                     log.warning("room_not_found", room=key, configured=configured, reason=str(error))
                     continue
-            self._rooms.set_room_id(key, room_id)
+            found[key] = room_id
+        for key, room_id in found.items():
+            if list(found.values()).count(room_id) == 1:
+                self._rooms.set_room_id(key, room_id)
+            else:  # a room with two meanings would give one role the other's rights
+                fresh.pop(key, None)
+                log.error("room_named_twice", room=key, configured=self._rooms.configured(key), effect="it grants nothing")
         return fresh
 
     async def join_configured(self) -> list[str]:

@@ -44,7 +44,8 @@ class RoomSender:
             self._client.sharing_session.pop(room_id, None)  # a sharing that was cut off would block the room for ever
         if isinstance(answer, RoomSendResponse):
             return answer.event_id
-        error = refusal({"errcode": answer.status_code, "error": answer.message, "retry_after_ms": answer.retry_after_ms}, 0)
+        status: int = getattr(answer.transport_response, "status", 0)
+        error = refusal({"errcode": answer.status_code, "error": answer.message, "retry_after_ms": answer.retry_after_ms}, status)
         if isinstance(error, LoginFailed):
             raise ChatUnavailable(str(error)) from error  # the sync loop finds out as well, and ends the process
         raise error

@@ -7,10 +7,12 @@ other tasks' work. No callbacks, no `sync_forever`.
 import asyncio
 import random
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any, cast
 
 import structlog
 from nio import (
+    ErrorResponse,
     InviteMemberEvent,
     KeysQueryError,
     KeysUploadError,
@@ -56,6 +58,7 @@ _DEADLINE = 60.0
 _FIRST_DEADLINE = 300.0
 _LONGEST_PAUSE = 60.0
 _PAGE = 200
+_WILL_NEVER_COME = (HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND)
 
 
 class SyncLoop:
@@ -161,6 +164,8 @@ class SyncLoop:
                     log.warning("keys_not_queried", reason=str(queried))
         except (*NetworkTrouble, LocalProtocolError) as error:
             log.warning("key_chores_failed", reason=f"{type(error).__name__}: {error}")
+        except Exception:
+            log.exception("key_chores_failed")
 
     async def _fill_gaps(self) -> None:
         """Fetch what the syncs left out, page by page; each page is written with the token where the next begins."""
@@ -171,14 +176,14 @@ class SyncLoop:
                     current = await self._fill_page(current)
                 except NetworkTrouble as error:
                     log.warning("gap_not_filled", room=gap.room_id, reason=f"{type(error).__name__}: {error}")
-                    return
+                    current = None  # the other rooms do not wait for this one
 
     async def _fill_page(self, gap: Gap) -> Gap | None:
         page = await self._client.room_messages(
             gap.room_id, start=gap.start, end=gap.stop, direction=MessageDirection.front, limit=_PAGE
         )
         if not isinstance(page, RoomMessagesResponse):
-            if getattr(page, "status_code", None) in ("M_FORBIDDEN", "M_NOT_FOUND", "M_INVALID_PARAM"):
+            if _status(page) in _WILL_NEVER_COME:
                 log.error("gap_lost", room=gap.room_id, reason=str(page))
                 self._journal.close_gap(gap)
                 return None
@@ -214,5 +219,5 @@ def _own_join(sources: list[dict[str, Any]], user_id: str) -> int | None:
     return None
 
 
-def _status(answer: SyncError) -> int | None:
+def _status(answer: ErrorResponse) -> int | None:
     return getattr(answer.transport_response, "status", None)

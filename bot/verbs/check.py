@@ -3,8 +3,10 @@
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
+from sqlalchemy.exc import DBAPIError
+
 from bot.config import Config, secret
-from bot.db.engine import Unavailable, connect
+from bot.db.engine import connect, reason_of
 from bot.db.labs import every as every_lab
 from bot.db.schema import newest_version, version_of
 from bot.errors import ChatUnavailable, LoginFailed, Text, text
@@ -50,8 +52,8 @@ async def _database(config: Config) -> AsyncIterator[Finding]:
         yield Finding(True, text("Datenbank: erreichbar, Stand %(found)s.", found=found))
         async with database.begin() as session:
             labs = {lab.key: lab.name for lab in await every_lab(session)}
-    except Unavailable as error:
-        yield Finding(False, text("Datenbank: nicht erreichbar: %(reason)s", reason=str(error.orig)))
+    except (DBAPIError, OSError) as error:
+        yield Finding(False, text("Datenbank: nicht erreichbar: %(reason)s", reason=reason_of(error)))
         return
     finally:
         await database.close()
@@ -103,6 +105,7 @@ async def _homeserver(config: Config) -> AsyncIterator[Finding]:
 
 async def _rooms(config: Config, inspection: Inspection) -> AsyncIterator[Finding]:
     joined = await inspection.joined()
+    seen: dict[str, str] = {}
     for key, configured in config.network.rooms().items():
         try:
             room_id = await inspection.resolve(configured)
@@ -110,6 +113,15 @@ async def _rooms(config: Config, inspection: Inspection) -> AsyncIterator[Findin
             yield Finding(
                 False, text("Raum %(key)s (%(room)s): nicht gefunden: %(reason)s", key=key, room=configured, reason=str(error))
             )
+            continue
+        if seen.setdefault(room_id, key) != key:
+            twice = text(
+                "Raum %(key)s (%(room)s): ist derselbe wie %(other)s; so gibt er niemandem Rechte.",
+                key=key,
+                room=configured,
+                other=seen[room_id],
+            )
+            yield Finding(False, twice)
             continue
         if room_id not in joined:
             yield Finding(False, text("Raum %(key)s (%(room)s): ich bin nicht darin; lade mich ein.", key=key, room=configured))

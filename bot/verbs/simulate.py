@@ -20,6 +20,9 @@ from bot.rendering.dates import format_day
 from bot.simulation import Simulated
 from bot.simulation import simulate as simulate_policies
 
+FIRST_YEAR, LAST_YEAR = 1900, 2199
+"""As in data files."""
+
 Show = Callable[[str], None]
 Say = Callable[[Text], None]
 
@@ -67,10 +70,13 @@ async def simulate(
 
 def _day(phrase: str, say: Say) -> date | None:
     try:
-        return date.fromisoformat(phrase)
+        day = date.fromisoformat(phrase)
     except ValueError:
-        say(text("»%(day)s« ist kein Tag. Richtig wäre zum Beispiel 2020-10-30.", day=phrase))
-        return None
+        day = date.min
+    if FIRST_YEAR <= day.year <= LAST_YEAR:
+        return day
+    say(text("»%(day)s« ist kein Tag. Richtig wäre zum Beispiel 2020-10-30.", day=phrase))
+    return None
 
 
 async def _load(database: Database, data: Path, say: Say) -> ZoneInfo | None:

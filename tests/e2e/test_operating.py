@@ -6,7 +6,6 @@ import os
 import signal
 import stat
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -220,35 +219,39 @@ async def test_another_time_needs_a_homeserver_of_its_own(another: Bot) -> None:
 async def test_the_database_is_away_while_it_looks_after_its_rooms(another: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
     """It looks every minute, here more often; a database that is away for a while does not end it."""
     monkeypatch.setattr(app, "_SETTLE_EVERY", 0.05)
-    pauses: asyncio.Queue[None] = asyncio.Queue()
+    looked: asyncio.Queue[None] = asyncio.Queue()
     settle = app.Bot._settle_rooms
 
     async def settle_noticed(bot: app.Bot) -> None:
         try:
             await settle(bot)
         finally:
-            pauses.put_nowait(None)
+            looked.put_nowait(None)
 
     monkeypatch.setattr(app.Bot, "_settle_rooms", settle_noticed)
     url = another.settings["database"]["url"]
     await another.do("migrate")
     umask = os.umask(0o077)
     running = asyncio.create_task(app.run(load_config(another.config), SystemClock()))
+
+    async def looks(times: int) -> None:
+        async with asyncio.timeout(WITHIN):
+            for _ in range(times):
+                looking = asyncio.ensure_future(looked.get())
+                await asyncio.wait((looking, running), return_when=asyncio.FIRST_COMPLETED)
+                assert not running.done()
+
     try:
-        await pauses.get()
+        await looks(1)
         await _execute(url, "ALTER TABLE rooms RENAME TO away")
-        for _ in range(3):
-            await pauses.get()
-        assert not running.done()
+        await looks(3)
         await _execute(url, "ALTER TABLE away RENAME TO rooms")
-        await pauses.get()
-        await pauses.get()
+        await looks(2)
         signal.raise_signal(signal.SIGTERM)
         await running
     finally:
         running.cancel()
-        with suppress(asyncio.CancelledError):
-            await running
+        await asyncio.wait((running,))
         os.umask(umask)
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().remove_signal_handler(number)
