@@ -263,7 +263,7 @@ async def test_status(netz: Conversation) -> None:
     )
     assert (await netz.say("karla", "direct", "rundruf status 1"))[-1] == notice("direct", *status)
     assert await netz.say("karla", "coordination", "!netz rundruf status 7") == [
-        notice("coordination", "Einen Rundruf 7 gibt es nicht; der neueste ist 1.")
+        notice("coordination", "Einen Rundruf 7 gibt es nicht.")
     ]
 
 

@@ -49,7 +49,9 @@ async def test_an_end_before_it_is_ready_is_an_error(tmp_path: Path) -> None:
 
 
 async def test_an_end_while_it_runs_is_noticed(tmp_path: Path) -> None:
-    async with bot_that_runs(READY + "raise SystemExit(4)", tmp_path) as bot:
+    script = "import signal, sys; signal.signal(signal.SIGUSR1, lambda *_: sys.exit(4)); " + READY
+    async with bot_that_runs(script + "signal.pause()", tmp_path) as bot:
+        bot.jump()
         with pytest.raises(ProcessFailed, match=r"beendet \(Status 4\)"):
             await bot.died()
 

@@ -66,13 +66,13 @@ async def test_fourteen_days_before_in_the_rooms_that_owe(net: Net) -> None:
     (reminder,) = reminded(net, HESSEN)
     assert reminder.body.startswith(f"In 14 Tagen ist fällig: {REPORT} (30. Oktober 2020).")
     assert reminder.content["m.mentions"] == {}
-    assert reminder.content["netzwart.key"] == "report-deadline:labor-1:bergstrasse:14"
+    assert reminder.content["netzwart.key"] == "report-deadline:labor-1:bergstrasse:2020-10-30:14"
     assert reminder.relation == {}
 
 
 async def test_what_waits_for_a_room_comes_when_the_bot_is_let_in(net: Net) -> None:
     """At once, not at the next try in five minutes."""
-    await net.bot.says("delivery_postponed", key="report-deadline:labor-1:wuerzburg:14")
+    await net.bot.says("delivery_postponed", key="report-deadline:labor-1:wuerzburg:2020-10-30:14")
     await net["thea"].invite(net.rooms[BAYERN], net.user_id)
 
     reminder = await net["thea"].sees(net.says(BAYERN, REPORT), WITHIN)
@@ -87,7 +87,7 @@ async def test_a_reminder_that_lost_its_sense_while_it_waited(net: Net) -> None:
     room = await net.direct_chat("thea")
     await net["thea"].kick(net.rooms[BAYERN], net.user_id)
     assert await net.bot.jump() == "2020-10-23T08:00:00+02:00"
-    await net.bot.says("delivery_postponed", key="report-deadline:labor-1:wuerzburg:7")
+    await net.bot.says("delivery_postponed", key="report-deadline:labor-1:wuerzburg:2020-10-30:7")
     await net["doerte"].sees(net.says(HESSEN, "In 7 Tagen"), WITHIN)
     before = len(reminded(net, BAYERN))
     assert await net.bot.stop() == 0
@@ -97,7 +97,7 @@ async def test_a_reminder_that_lost_its_sense_while_it_waited(net: Net) -> None:
 
     await net.bot.start()
 
-    await net.bot.says("delivery_dropped", key="report-deadline:labor-1:wuerzburg:7", reason="no longer due")
+    await net.bot.says("delivery_dropped", key="report-deadline:labor-1:wuerzburg:2020-10-30:7", reason="no longer due")
     await net.settled("thea", BAYERN)
     assert len(reminded(net, BAYERN)) == before
     assert (await net.ask("thea", room, "bericht labor-1:wuerzburg")).body.startswith("✅")
