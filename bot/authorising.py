@@ -40,7 +40,7 @@ class Authoriser:
         if configured is not None:  # one that is open to others is nobody's room: nothing private is said in it
             return Place(PlaceKind.UNKNOWN, room_id) if self.is_open(room_id) else configured
         alone = await self._membership.joined(room_id) == frozenset((self._user_id, sender))
-        return Place(PlaceKind.DIRECT if alone else PlaceKind.UNKNOWN, room_id)
+        return Place(PlaceKind.DIRECT if alone and not self.is_open(room_id) else PlaceKind.UNKNOWN, room_id)
 
     async def roles(self, sender: str, place: Place, needs: Role, *, everywhere: bool = False) -> Roles:
         """Return the roles of `sender` as far as `needs` ask for, or all of them. Raises `MembershipUnknown`."""

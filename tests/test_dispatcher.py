@@ -90,3 +90,13 @@ async def test_a_room_that_is_open_to_others_hears_nothing_of_a_lab(database: Da
         said = await network.say(person, place, words)
         assert said, words
         assert not any("Sachstandsbericht" in line.words for line in said), words
+
+
+async def test_a_direct_chat_that_others_can_read_is_none(network: Conversation) -> None:
+    """Its member opened it after the bot had come: plain words are no commands there, and nothing of a lab is said."""
+    network.members.open.add(room_id("direct-lena"))
+    assert await network.say("lena", "direct", "berichte") == []
+    said = await network.say("lena", "direct", "!netz berichte")
+    assert [line.words for line in said] == [
+        "Dieser Raum gehört nicht zum Netzwerk. Frag mich bitte im Raum »Netzwerk« oder schreib mir direkt."
+    ]

@@ -77,6 +77,12 @@ def _begin_immediate(connection: sa.Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
+def is_there(url: str) -> bool:
+    """Return False for a SQLite database whose file does not exist: connecting would make it."""
+    parsed = make_url(url)
+    return parsed.get_backend_name() != "sqlite" or not parsed.database or Path(parsed.database).exists()
+
+
 async def insert_new(session: AsyncSession, table: sa.Table, **values: object) -> bool:
     """Insert a row unless one with the same unique key stands there. Return whether it was inserted."""
     dialect = session.get_bind().dialect.name

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy.exc import DBAPIError
 
 from bot.config import Config, secret
-from bot.db.engine import connect, reason_of
+from bot.db.engine import connect, is_there, reason_of
 from bot.db.labs import every as every_lab
 from bot.db.schema import newest_version, version_of
 from bot.errors import ChatUnavailable, LoginFailed, Text, text
@@ -40,14 +40,14 @@ async def check(config: Config, say: Say) -> int:
 
 
 async def _database(config: Config) -> AsyncIterator[Finding]:
+    if not is_there(config.database.url):
+        yield Finding(False, _wrong_version(None))
+        return
     database = connect(config.database.url)
     try:
-        found, expected = await version_of(database), newest_version()
-        if found != expected:
-            wrong = text(
-                "Datenbank: Stand %(found)s, gebraucht wird %(expected)s: netzwart migrate", found=found or "–", expected=expected
-            )
-            yield Finding(False, wrong)
+        found = await version_of(database)
+        if found != newest_version():
+            yield Finding(False, _wrong_version(found))
             return
         yield Finding(True, text("Datenbank: erreichbar, Stand %(found)s.", found=found))
         async with database.begin() as session:
@@ -59,6 +59,11 @@ async def _database(config: Config) -> AsyncIterator[Finding]:
         await database.close()
     for finding in _labs(config, labs):
         yield finding
+
+
+def _wrong_version(found: str | None) -> Text:
+    expected = newest_version()
+    return text("Datenbank: Stand %(found)s, gebraucht wird %(expected)s: netzwart migrate", found=found or "–", expected=expected)
 
 
 def _labs(config: Config, labs: dict[str, str]) -> list[Finding]:
