@@ -26,7 +26,7 @@ test: setup
 	@$(BIN)/basedpyright
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m bot.documentation --check
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n 2 --dist loadfile
 
 # The documentation of the commands and the catalogue, made anew from the code.
 docs: setup

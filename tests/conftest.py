@@ -1,4 +1,7 @@
-"""What all tests share: one Synapse, one PostgreSQL for the whole run, and a fresh, migrated database for each test."""
+"""What all tests share: one Synapse and one PostgreSQL for the whole run, and a fresh, migrated database for each test.
+
+`make test` has two workers, one for each core of a small machine; each has servers of its own, so that no test meets another's.
+"""
 
 import asyncio
 import itertools
