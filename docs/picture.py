@@ -38,7 +38,7 @@ SHOWN = {
         r"Netzwart:\n +Rundruf der Koordination",
         r"^Angekommen in ",
     ),
-    "Die Uhr springt zur nächsten Erinnerung an den Sachstandsbericht 1": (
+    "Die Uhr springt auf Freitag, den 16. Oktober 2020: 14 Tage vor dem Sachstandsbericht 1": (
         r"Netzwart:\n +In \d+ Tagen ist fällig",
         r"^Erinnert: ",
     ),

@@ -20,7 +20,7 @@ from bot.demo.together import together
 WITHIN = 60.0  # seconds until what should arrive counts as missing
 JUMPS, JUMP_WITHIN = 12, 6.0  # other reminders may be due before the one that we wait for
 REPORT = "labor-1"
-REMINDER_SAYS = ("Sachstandsbericht 1",)  # all of it
+REMINDER_SAYS = ("In 14 Tagen", "Sachstandsbericht 1")  # all of it
 BROADCAST = "**Einladung** zum 2. Netzwerk-Workshop vom 24. bis 27. November: Bitte meldet euch bis zum 10. November an."
 BROADCAST_SAYS = "Einladung"
 YES, NO = "✅", "❌"
@@ -254,12 +254,12 @@ Scene: TypeAlias = Callable[[Day], Coroutine[None, None, None]]
 def scenes() -> list[tuple[str, Scene]]:
     """Return the day: what each scene is called, and the scene."""
     return [
-        (_("Netzwart kommt in die Räume des Netzes"), bot_arrives),
+        (_("Es ist Montag, der 12. Oktober 2020: Netzwart kommt in die Räume"), bot_arrives),
         (_("Einige Labore haben ihren ersten Bericht abgegeben"), some_have_submitted),
         (_("Ein Labor fragt"), lab_asks),
         (_("Eine fremde Person lädt den Bot ein"), stranger_is_declined),
         (_("Wer nicht mehr dazugehört, fragt im Direktchat"), thrown_out_is_refused),
         (_("Ein Labor versucht einen Rundruf"), broadcast_is_refused),
         (_("Die Koordination ruft alle Labore"), coordinator_broadcasts),
-        (_("Die Uhr springt zur nächsten Erinnerung an den Sachstandsbericht 1"), reminder_fires),
+        (_("Die Uhr springt auf Freitag, den 16. Oktober 2020: 14 Tage vor dem Sachstandsbericht 1"), reminder_fires),
     ]
