@@ -167,7 +167,7 @@ class Command:
             else:
                 values[argument.name] = argument.converter.convert(left.pop(0).text)
         if left:
-            raise UsageError("»%(word)s« ist hier zu viel.", word=one_line(left[0].text, 60))
+            raise UsageError("»%(word)s« brauche ich hier nicht.", word=one_line(left[0].text, 60))
         return values
 
     def usage(self, language: str, say: Callable[[Text], str]) -> str:

@@ -62,7 +62,7 @@ async def _own_debtor(ctx: Context, report: Report, lab: str | None, own: Collec
         raise _only_in(ctx, RESEARCH)
     if ctx.place.kind is PlaceKind.LAB and ctx.place.key:
         raise _only_in(ctx, ctx.place.key)
-    raise Denied("Das geht nur im Raum deines Labors oder im direkten Gespräch, und nur für das eigene Labor.")
+    raise Denied("Das geht nur im Raum deines Labors oder im Direktchat, und nur für das eigene Labor.")
 
 
 def check_owed_by_labs(report: Report) -> None:

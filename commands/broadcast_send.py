@@ -35,7 +35,7 @@ _PREVIEW = template(
     "<blockquote>{{ text|markdown }}</blockquote>"
     "<p>{% trans n=rooms|length %}Geht an einen Laborraum{% pluralize %}Geht an {{ n }} Laborräume{% endtrans %}"
     "{% if filtered %}: {{ rooms[:most]|join(' · ') }}{% if rooms|length > most %} …{% endif %}{% endif %}."
-    "{% if without %} {% trans labs=without|join(' · ') %}Ohne Raum, bekommt nichts: {{ labs }}.{% endtrans %}{% endif %}</p>"
+    "{% if without %} {% trans labs=without|join(' · ') %}Ohne Raum, daher nichts an: {{ labs }}.{% endtrans %}{% endif %}</p>"
     "<p>{% trans until=until|when %}✅ verschickt, ❌ verwirft. Das gilt bis {{ until }}.{% endtrans %}</p>"
 )
 _NOTICE = template("<p><strong>{% trans %}Rundruf der Koordination{% endtrans %}</strong></p>{{ text|markdown }}")

@@ -18,7 +18,7 @@ _COMMANDS = template(
     "{% endif %}</p>"
     "<ul>{% for usage, help in commands %}<li><code>{{ usage }}</code> – {{ help }}</li>{% endfor %}</ul>"
     "{% if more_in %}<p>{% trans room=more_in %}Mehr darf, wer in »{{ room }}« oder im Raum eines Labors ist,"
-    " und zwar dort oder im direkten Gespräch.{% endtrans %}</p>{% endif %}"
+    " und zwar dort oder im Direktchat.{% endtrans %}</p>{% endif %}"
 )
 _COMMAND = template(
     "<p><code>{{ usage }}</code><br/>{{ help }}</p>"

@@ -27,7 +27,7 @@ _PHASE = template(
 )
 _BETWEEN = template(
     "{% import 'events.html.j2' as show with context %}"
-    "<p>{% if begun %}{% trans %}Heute ist zwischen zwei Phasen.{% endtrans %}"
+    "<p>{% if begun %}{% trans %}Wir sind gerade zwischen zwei Phasen.{% endtrans %}"
     "{% else %}{% trans %}Noch hat keine Phase begonnen.{% endtrans %}{% endif %}"
     "{% if coming %} {% trans title=coming.title, when=coming.when|when %}Als Nächstes kommt: {{ title }}, {{ when }}{% endtrans %}"
     "{{ show.where(coming) }}.{% endif %}"

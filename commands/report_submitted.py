@@ -17,7 +17,7 @@ from commands._report_meant import own_debt
     examples=["labor-1 https://example.org/bericht.pdf", "labor-1"],
 )
 async def report_submitted(ctx: Context, report: ReportRef, link: Link | None = None) -> Reply:
-    """Vermerkt einen Bericht als abgegeben, auf Wunsch mit Link. Im direkten Gespräch notfalls mit Labor: labor-1:bremen."""
+    """Vermerkt einen Bericht als abgegeben, auf Wunsch mit Link. Im Direktchat notfalls mit Labor: labor-1:bremen."""
     debt = await own_debt(ctx, report)
     new = debt.status is Status.OPEN or (link is not None and link != debt.link)
     if new:

@@ -8,7 +8,7 @@ from bot.errors import Text, text
 from bot.rendering import template
 
 _ROLES = template(
-    "<p>{% trans %}Für mich bist du:{% endtrans %}</p><ul>"
+    "<p>{% trans %}Deine Rollen:{% endtrans %}</p><ul>"
     "{% for role, room in roles %}<li>{{ role }}, {% trans room=room %}weil du in »{{ room }}« bist{% endtrans %}</li>"
     "{% endfor %}</ul>"
     "<p>{% trans prefix=prefix %}Was du hier darfst: <code>{{ prefix }} hilfe</code>{% endtrans %}</p>"

@@ -140,7 +140,11 @@ async def test_usage_in_both_languages(netz: Conversation) -> None:
 async def test_one_word_too_many(netz: Conversation) -> None:
     assert await netz.say("anke", "lab:bremen", "!netz workshop 2 bitte") == [
         notice(
-            "lab:bremen", "»bitte« ist hier zu viel.", "", "So geht es: !netz workshop [nummer]", "Zum Beispiel: !netz workshop 4"
+            "lab:bremen",
+            "»bitte« brauche ich hier nicht.",
+            "",
+            "So geht es: !netz workshop [nummer]",
+            "Zum Beispiel: !netz workshop 4",
         )
     ]
     assert await netz.say("anke", "lab:bremen", "!netz workshop zwei") == [
@@ -153,7 +157,7 @@ async def test_one_word_too_many(netz: Conversation) -> None:
 async def test_half_a_character(netz: Conversation) -> None:
     """JSON may hold a lone surrogate, which no answer can: it is left out of what is quoted."""
     (answer,) = await netz.say("anke", "lab:bremen", "!netz phase \ud800jetzt")
-    assert answer.words.startswith("»jetzt« ist hier zu viel.")
+    assert answer.words.startswith("»jetzt« brauche ich hier nicht.")
 
 
 async def test_a_room_with_a_hostile_name(netz: Conversation) -> None:

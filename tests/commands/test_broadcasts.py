@@ -221,7 +221,7 @@ async def test_a_lab_without_a_room_is_named_and_left_out(database: Database) ->
     assert await netz.say("karla", "coordination", "!netz rundruf an hessen, essen Guten Tag") == preview(
         1,
         "Guten Tag",
-        "Geht an einen Laborraum: Marburg-Biedenkopf. Ohne Raum, bekommt nichts: Bergstraße · Essen, Lünen, Landkreis Wesel.",
+        "Geht an einen Laborraum: Marburg-Biedenkopf. Ohne Raum, daher nichts an: Bergstraße · Essen, Lünen, Landkreis Wesel.",
     )
     assert await netz.say("karla", "coordination", "!netz rundruf an bergstraße Guten Tag") == [
         notice("coordination", "Keines dieser Labore hat einen Raum, den ich kenne.")

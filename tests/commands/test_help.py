@@ -35,7 +35,7 @@ async def test_help_for_a_stranger(netz: Conversation) -> None:
                 "• hilfe [befehl] – Zeigt, was du hier von mir haben kannst, oder erklärt einen Befehl.",
                 "• ich – Sagt, welche Rollen du hast und welcher Raum sie dir gibt.",
                 "",
-                "Mehr darf, wer in »Netzwerk« oder im Raum eines Labors ist, und zwar dort oder im direkten Gespräch.",
+                "Mehr darf, wer in »Netzwerk« oder im Raum eines Labors ist, und zwar dort oder im Direktchat.",
             )
         ]
 
@@ -44,7 +44,7 @@ async def test_help_about_a_command(netz: Conversation) -> None:
     about = notice(
         "lab:bremen",
         "!netz bericht abgegeben <bericht> [link]",
-        "Vermerkt einen Bericht als abgegeben, auf Wunsch mit Link. Im direkten Gespräch notfalls mit Labor: labor-1:bremen.",
+        "Vermerkt einen Bericht als abgegeben, auf Wunsch mit Link. Im Direktchat notfalls mit Labor: labor-1:bremen.",
         "",
         "Zum Beispiel:",
         "!netz bericht abgegeben labor-1 https://example.org/bericht.pdf",
@@ -78,7 +78,7 @@ async def test_who_am_i(netz: Conversation) -> None:
     assert await netz.say("karla", "direct", "ich") == [
         notice(
             "direct",
-            "Für mich bist du:",
+            "Deine Rollen:",
             "",
             "• Koordination, weil du in »Koordination« bist",
             "• Mitglied des Netzwerks, weil du in »Netzwerk« bist",
@@ -89,7 +89,7 @@ async def test_who_am_i(netz: Conversation) -> None:
     assert await netz.say("anke", "lab:bremen", "!netz whoami") == [
         notice(
             "lab:bremen",
-            "Für mich bist du:",
+            "Deine Rollen:",
             "",
             "• Mitglied des Netzwerks, weil du in »Netzwerk« bist",
             "• Labor Bremen und Region, weil du in »Labor Bremen und Region« bist",

@@ -124,7 +124,7 @@ async def test_a_phase_whose_days_are_not_fixed(netz: Conversation) -> None:
         (
             (2020, 11, 25),
             (
-                "Heute ist zwischen zwei Phasen. Als Nächstes kommt: 2. Netzwerk-Workshop, 24.–27. November 2020, online."
+                "Wir sind gerade zwischen zwei Phasen. Als Nächstes kommt: 2. Netzwerk-Workshop, 24.–27. November 2020, online."
                 " Danach beginnt Phase 2."
             ),
         ),
@@ -137,7 +137,7 @@ async def test_a_phase_whose_days_are_not_fixed(netz: Conversation) -> None:
         ),
         (
             (2022, 2, 10),
-            "Heute ist zwischen zwei Phasen. Als Nächstes kommt: 5. Netzwerk-Workshop, Februar 2022. Danach beginnt Phase 6.",
+            "Wir sind gerade zwischen zwei Phasen. Als Nächstes kommt: 5. Netzwerk-Workshop, Februar 2022. Danach beginnt Phase 6.",
         ),
         ((2022, 12, 24), "Alle Phasen sind vorbei."),
     ],

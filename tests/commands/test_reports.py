@@ -122,7 +122,7 @@ async def test_research_hands_in(netz: Conversation) -> None:
         notice("direct", "✅ Sachstandsbericht 1 (forschung-1), Forschung", "abgegeben am 12. Oktober 2020, von @fatma:example.org")
     ]
     assert await netz.say("fatma", "direct", "bericht abgegeben labor-1") == [
-        notice("direct", "Das geht nur im Raum deines Labors oder im direkten Gespräch, und nur für das eigene Labor.")
+        notice("direct", "Das geht nur im Raum deines Labors oder im Direktchat, und nur für das eigene Labor.")
     ]
     assert await netz.say("fatma", "research", "!netz bericht abgegeben forschung-1:bremen") == [
         notice("research", "»forschung-1« ist ein Bericht der Forschung, nicht eines Labors.")
