@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from bot.command import Message, Reaction
-from bot.db import deliveries
+from bot.db import broadcasts, deliveries
 from bot.db.engine import Database
 from bot.errors import MembershipUnknown, NotYet
 from tests.conversation import Conversation, room_id, user_id
@@ -100,3 +100,12 @@ async def test_a_direct_chat_that_others_can_read_is_none(network: Conversation)
     assert [line.words for line in said] == [
         "Dieser Raum gehört nicht zum Netzwerk. Frag mich bitte im Raum »Netzwerk« oder schreib mir direkt."
     ]
+
+
+async def test_an_effect_that_counts_happens_once(network: Conversation) -> None:
+    """Answers have a key that makes them one; what a command counts up or adds is one only because its event was taken."""
+    message = Message("$once", room_id("coordination"), user_id("karla"), "!netz rundruf Hallo")
+    await network.dispatcher.handle(message)
+    await asyncio.gather(*(network.dispatcher.handle(message) for _ in range(3)))
+    async with network.database.begin() as session:
+        assert [each.text for each in await broadcasts.newest(session, 5)] == ["Hallo"]
