@@ -58,7 +58,7 @@ class Screen:
             self._console.print(head, no_wrap=short, overflow="ellipsis" if short else None)
             return
         self._console.print(head)
-        cut = lines[:LONG] + ([_("… (%(n)d weitere Zeilen)", n=len(lines) - LONG)] if len(lines) > LONG else [])
+        cut = lines[:LONG] + ([_("… (und mehr: %(n)d)", n=len(lines) - LONG)] if len(lines) > LONG else [])
         self._console.print(Padding(Text("\n".join(cut)), (0, 0, 0, 4), expand=False))
 
 

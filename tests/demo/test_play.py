@@ -106,7 +106,7 @@ def test_long_messages_are_cut() -> None:
 
     Screen(shown).chat("09:00:00", "Netzwerk", "Netzwart", "\n".join(map(str, range(20))))
 
-    assert [line.strip() for line in shown.getvalue().splitlines()][-2:] == ["15", "… (4 weitere Zeilen)"]
+    assert [line.strip() for line in shown.getvalue().splitlines()][-2:] == ["15", "… (und mehr: 4)"]
 
 
 def test_nothing_steers_the_terminal() -> None:
