@@ -235,6 +235,8 @@ class Bot:
                 await work
             except Unavailable as error:
                 log.error("database_unavailable", task=work.__qualname__, reason=reason_of(error))
+            except Exception:  # nobody waits for it: without this line nobody would ever hear of it
+                log.exception("task_failed", task=work.__qualname__)
 
         task = asyncio.create_task(do())
         self._aside.add(task)

@@ -1,6 +1,6 @@
 """How the words after a command become its arguments.
 
-An argument's annotation names its converter: `report: ReportRef`, `text: Rest`, `link: Link | None = None`. A converter is pure;
+An argument's annotation names its converter: `report: ReportRef`, `name: Name`, `link: Link | None = None`. A converter is pure;
 what needs the database (which lab is meant?) is looked up in the command.
 """
 
@@ -57,7 +57,6 @@ def name(label: Text, *, usage: Text | None = None) -> Converter:
     return Converter(label, convert, takes_rest=True, usage=usage)
 
 
-Rest = Annotated[str, rest(text("text"))]
 Name = Annotated[str, name(text("name"))]
 SearchWords = Annotated[str, name(text("suchwort"))]
 

@@ -155,7 +155,7 @@ class Drain:
                 unwanted = await self._still_wanted(session, row, now)
         except Unavailable:
             raise
-        except Exception:
+        except Exception:  # facts that cannot be read concern this row and no other; logged whole
             log.exception("delivery_not_checked", key=row.key)
             await deliveries.release(session, row.id, retry_at=now + _LONGEST_PAUSE, note="could not be checked")
             return False
@@ -172,7 +172,7 @@ class Drain:
             await self._not_sent(row, unavailable)
         except Unavailable:
             raise
-        except Exception as error:
+        except Exception as error:  # a mistake of ours about one row must not hold up the others; logged whole
             log.exception("delivery_broken", key=row.key)
             await self._give_back(row, type(error).__name__, _pause(row.attempts))
         else:

@@ -89,9 +89,9 @@ class ReportDeadline(ReminderPolicy[Facts]):
 
 
 def _calendar(lab: Lab | None, settings: ReminderSettings, zone: ZoneInfo) -> Calendar:
-    opens, closes = settings.office_hours
+    opens, _ = settings.office_hours
     days_off = _public_holidays(lab.state if lab else None)
-    return Calendar(zone, opens, closes, days_off.__contains__)
+    return Calendar(zone, opens, days_off.__contains__)
 
 
 @cache

@@ -32,7 +32,6 @@ class Calendar:
 
     zone: ZoneInfo
     opens: time
-    closes: time
     day_off: Callable[[date], bool] = lambda _: False
 
     def working_day(self, day: date) -> date:
@@ -48,11 +47,6 @@ class Calendar:
     def end_of(self, day: date) -> datetime:
         """Return the time, aware, at which `day` is over."""
         return datetime.combine(day + timedelta(days=1), time(0), self.zone)
-
-    def is_open(self, now: datetime) -> bool:
-        """Whether `now` lies in office hours of a working day."""
-        local = now.astimezone(self.zone)
-        return self.working_day(local.date()) == local.date() and self.opens <= local.time() < self.closes
 
 
 @dataclass(frozen=True, slots=True)

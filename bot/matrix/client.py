@@ -84,7 +84,7 @@ class GuardedClient(AsyncClient):
                 if response.device_key_count.signed_curve25519 == 0 and self.olm is not None:
                     self.olm.uploaded_key_count = 0  # nio takes an explicit 0 for "unknown" and never refills
                 self._record(response)
-        except Exception as error:
+        except Exception as error:  # whatever it was, memory and disk disagree now: raised on, never hidden
             log.exception("sync_not_written")
             raise JournalDiverged(str(error)) from error
 

@@ -88,7 +88,7 @@ class Inbox:
                 log.warning("entry_postponed", event_id=entry.event_id, reason=f"{type(error).__name__}: {reason_of(error)}")
                 await pause(min(_LONGEST_PAUSE, 0.5 * 2.0 ** min(failures, 6)) * random.uniform(0.5, 1.0), self._stopping)  # noqa: S311  (spreads retries)
                 continue
-            except Exception:
+            except Exception:  # a mistake of ours about one event must not stop its room for good; logged whole
                 log.exception("entry_dropped", event_id=entry.event_id, kind=entry.kind)
             failures = 0
             self._journal.done(entry.seq)

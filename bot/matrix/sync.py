@@ -139,8 +139,7 @@ class SyncLoop:
     def _record_invite(self, room_id: str, state: list[object], batch: int) -> None:
         for event in state:
             if isinstance(event, InviteMemberEvent) and event.state_key == self._client.user_id and event.membership == "invite":
-                direct = cast("dict[str, Any]", event.content).get("is_direct") is True
-                source = {"inviter": event.sender, "is_direct": direct}
+                source = {"inviter": event.sender}
                 self._journal.add(event_id=f"invite:{room_id}:{batch}", room_id=room_id, kind="invite", source=source, batch=batch)
 
     def _add(self, room_id: str, source: dict[str, Any], batch: int, *, fills_gap: bool) -> None:
@@ -164,7 +163,7 @@ class SyncLoop:
                     log.warning("keys_not_queried", reason=str(queried))
         except (*NetworkTrouble, LocalProtocolError) as error:
             log.warning("key_chores_failed", reason=f"{type(error).__name__}: {error}")
-        except Exception:
+        except Exception:  # anybody's keys pass through nio here; what it cannot bear must not end the bot
             log.exception("key_chores_failed")
 
     async def _fill_gaps(self) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from bot.domain.reminders import Calendar, Reminder, due, ladder, next_at
 
 BERLIN = ZoneInfo("Europe/Berlin")
-WEEKDAYS = Calendar(BERLIN, time(8), time(18))
+WEEKDAYS = Calendar(BERLIN, time(8))
 STEPS = [timedelta(days=days) for days in (30, 14, 7, 2, 0)]
 
 
@@ -39,7 +39,7 @@ def test_days_off_move_steps_earlier_and_the_nearer_of_two_on_one_day_is_said() 
 
 
 def test_a_public_holiday_is_a_day_off() -> None:
-    reformation_day = Calendar(BERLIN, time(8), time(18), lambda day: day == date(2020, 10, 30))
+    reformation_day = Calendar(BERLIN, time(8), lambda day: day == date(2020, 10, 30))
     assert _rungs(date(2020, 10, 30), reformation_day)[-1][:2] == (0, "Thu 2020-10-29 08:00+0100")
 
 
