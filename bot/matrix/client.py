@@ -88,18 +88,32 @@ class GuardedClient(AsyncClient):
             log.exception("sync_not_written")
             raise JournalDiverged(str(error)) from error
 
-    async def call(self, method: str, path: str, body: Mapping[str, object] | None = None, *, seconds: float = 30) -> Any:
+    async def call(
+        self, method: str, path: str, body: Mapping[str, object] | None = None, *, api: str = API, seconds: float = 30
+    ) -> dict[str, Any]:
         """Call the homeserver and return its JSON. Raises `ChatUnavailable`, `ChatRefused` or `LoginFailed`."""
+        status, answer = await self.ask(method, path, body, api=api, seconds=seconds)
+        if status == HTTPStatus.OK:
+            return answer
+        raise refusal(answer, status)
+
+    async def ask(
+        self, method: str, path: str, body: Mapping[str, object] | None = None, *, api: str = API, seconds: float = 30
+    ) -> tuple[int, dict[str, Any]]:
+        """Call the homeserver and return the HTTP status and its JSON object, whatever it says (a 401 may ask for a password).
+
+        Raises `ChatUnavailable` if there is no sensible answer within `seconds`.
+        """
         headers = {"Authorization": f"Bearer {self.access_token}", "Content-Type": "application/json"}
         try:
             async with asyncio.timeout(seconds):
-                response = await self.send(method, f"{API}{path}", json.dumps(body) if body is not None else None, headers)
+                response = await self.send(method, f"{api}{path}", json.dumps(body) if body is not None else None, headers)
                 answer: Any = await response.json(content_type=None)
         except NetworkTrouble as error:
             raise ChatUnavailable(f"{type(error).__name__}: {error}") from error
-        if response.status == HTTPStatus.OK and isinstance(answer, dict):
-            return cast("dict[str, Any]", answer)
-        raise refusal(answer, response.status)
+        if not isinstance(answer, dict):
+            raise ChatUnavailable(f"HTTP {response.status}, and no JSON object")
+        return response.status, cast("dict[str, Any]", answer)
 
     async def resolve(self, room: str) -> str:
         """Return the room id of an alias; a room id is returned as it is. Raises `ChatUnavailable`."""
