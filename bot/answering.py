@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 
-from bot.command import Context, Message, Reply, Saying
-from bot.db import deliveries, rooms
+from bot.command import Attachment, Context, Message, Reply, Saying
+from bot.db import attachments, deliveries, rooms
 from bot.domain.places import COORDINATION, PlaceKind
 from bot.errors import Denied
 from bot.network_rooms import NetworkRooms
-from bot.rendering import Template, content, render, template
+from bot.rendering import Template, content, files, render, template
 
 DONE_SYMBOL = "✅"
 
@@ -48,7 +48,7 @@ class Answering:
         key = reply.key or f"reply:{ctx.message.event_id}"
         rendered = render(source, ctx.language, reply.data)
         body = self._as_reply(ctx, content.message(rendered, key, notifies=False))
-        await self._add(ctx, key, self._here(ctx), body)
+        await self._add(ctx, key, self._here(ctx), body, reply.attachment)
         await self._add_reactions(ctx, key, self._here(ctx), reply.reactions)
 
     async def _answer_at_home(self, ctx: Context, source: Template, reply: Reply) -> None:
@@ -58,7 +58,7 @@ class Answering:
         intro = render(_ASKED_ELSEWHERE, language, {"sender": ctx.sender})
         answer = render(source, language, reply.data)
         whole = type(answer)(f"{intro.body}\n\n{answer.body}", intro.html + answer.html, intro.mentions + answer.mentions)
-        await self._add(ctx, key, home, content.message(whole, key, notifies=False))
+        await self._add(ctx, key, home, content.message(whole, key, notifies=False), reply.attachment)
         await self._add_reactions(ctx, key, home, reply.reactions)
         direct = ctx.place.kind is PlaceKind.DIRECT
         hint = render(_ELSEWHERE, ctx.language, {"room": self._rooms.label(home), "direct": direct})
@@ -107,5 +107,11 @@ class Answering:
         room = self._here(ctx)
         await deliveries.add(ctx.session, key=key, room=room, content=body, event_type="m.reaction", now=ctx.now)
 
-    async def _add(self, ctx: Context, key: str, room: str, body: dict[str, object]) -> None:
-        await deliveries.add(ctx.session, key=key, room=room, content=body, now=ctx.now)
+    async def _add(self, ctx: Context, key: str, room: str, body: dict[str, object], file: Attachment | None = None) -> None:
+        if file is None:
+            await deliveries.add(ctx.session, key=key, room=room, content=body, now=ctx.now)
+            return
+        size = (file.width, file.height) if file.width and file.height else None
+        body = files.with_file(body, name=file.name, mimetype=file.mimetype, length=len(file.data), size=size)
+        if await deliveries.add(ctx.session, key=key, room=room, content=body, now=ctx.now):
+            await attachments.keep(ctx.session, key, name=file.name, mimetype=file.mimetype, data=file.data, now=ctx.now)

@@ -14,26 +14,31 @@ import schedules
 from bot.authorising import Authoriser
 from bot.clock import Clock, ShiftedClock
 from bot.config import Config
-from bot.db import deliveries, rooms
+from bot.db import rooms
 from bot.db.engine import Database, Unavailable, connect, reason_of
 from bot.db.schema import check_schema
 from bot.delivery import Drain
 from bot.dispatcher import Dispatcher, Identity
-from bot.domain.places import COORDINATION, NETWORK, Place, PlaceKind
+from bot.domain.places import NETWORK, Place, PlaceKind
 from bot.domain.roles import Role
-from bot.errors import LoginFailed, text
+from bot.errors import ChatUnavailable, LoginFailed, text
 from bot.matrix import session as sessions
 from bot.matrix.client import GuardedClient
+from bot.matrix.crypto.encryption import Encryption
 from bot.matrix.inbox import Inbox
-from bot.matrix.journal import Journal
+from bot.matrix.journal import Entry, Journal
 from bot.matrix.login import login, opened
 from bot.matrix.membership import HomeserverMembership
 from bot.matrix.rooms import RoomKeeper
 from bot.matrix.sender import RoomSender
 from bot.matrix.sync import SyncLoop
+from bot.matrix.verifying import Verifying
 from bot.network_rooms import NetworkRooms
+from bot.notices import Notices
+from bot.observed import Observed
+from bot.own_identity import OwnIdentity
 from bot.registry import find_commands, find_policies
-from bot.rendering import catalogue, content, render, template
+from bot.rendering import catalogue
 from bot.scheduler import Scheduler
 from bot.waiting import pause, unless
 
@@ -42,10 +47,8 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 _SETTLE_EVERY = 60.0
-_ROOM_IS_OPEN = template(
-    "<p>{% trans room=room %}Der Raum »{{ room }}« ist öffentlich, auf Anklopfen offen oder für alle lesbar. Solange das so ist, gibt er"
-    " bei mir niemandem Rechte. Bitte stellt ihn auf »nur mit Einladung« und den Verlauf auf »nur Mitglieder«.{% endtrans %}</p>"
-)
+_PATIENCE = 300.0
+"""Seconds until somebody is told that an event of theirs could not be decrypted."""
 
 
 async def run(config: Config, clock: Clock) -> None:
@@ -61,8 +64,8 @@ async def run(config: Config, clock: Clock) -> None:
             await check_schema(database)
             session = await unless(stopping, login(config.matrix))
             if session is not None:
-                async with opened(config.matrix, session) as (client, journal):
-                    await Bot(config, clock, database, client, journal, stopping).run()
+                async with opened(config.matrix, session) as (client, journal, encryption):
+                    await Bot(config, clock, database, client, journal, encryption, stopping).run()
         finally:
             await database.close()
     log.info("stopped")
@@ -72,13 +75,21 @@ class Bot:
     """One running bot: its parts, put together."""
 
     def __init__(
-        self, config: Config, clock: Clock, database: Database, client: GuardedClient, journal: Journal, stopping: asyncio.Event
+        self,
+        config: Config,
+        clock: Clock,
+        database: Database,
+        client: GuardedClient,
+        journal: Journal,
+        encryption: Encryption,
+        stopping: asyncio.Event,
     ) -> None:
         zone, language = config.network.zone, config.network.language
         self._config = config
         self._clock = clock
         self._database = database
         self._client = client
+        self._encryption = encryption
         self._rooms = NetworkRooms(config.network.rooms())
         self._membership = HomeserverMembership(client)
         self._authoriser = Authoriser(self._membership, self._rooms, client.user_id)
@@ -94,9 +105,10 @@ class Bot:
             prefix=config.matrix.prefix,
             written=self._wake_drain,
         )
+        sender = RoomSender(client, encryption)
         self._drain = Drain(
             database=database,
-            chat=RoomSender(client),
+            chat=sender,
             network_rooms=self._rooms,
             clock=clock,
             device=client.device_id or "",
@@ -113,15 +125,32 @@ class Bot:
             language=language,
             written=self._wake_drain,
         )
+        self._notices = Notices(
+            database=database, network_rooms=self._rooms, clock=clock, language=language, written=self._wake_drain
+        )
+        self._own_identity = OwnIdentity(client, config.matrix, self._notices)
         self._keeper = RoomKeeper(client, self._rooms, self._has_role, self._why_not)
+        self._verifying = Verifying(
+            client,
+            encryption,
+            sender,
+            language=language,
+            state_dir=config.matrix.state_dir,
+            clock=clock,
+            may=self._has_role,
+            master_key=self._own_identity.master_key,
+        )
         self._inbox = Inbox(
             journal,
             client.user_id,
             message=self._dispatcher.handle,
             reaction=self._dispatcher.handle_reaction,
             invite=self._keeper.handle_invite,
+            unreadable=self._unreadable,
+            verification=self._verifying.handle,
         )
-        self._sync = SyncLoop(client, journal, self._arrived)
+        self._sync = SyncLoop(client, journal, encryption, self._arrived, patience=_PATIENCE, now=lambda: clock.now().timestamp())
+        self._observed = Observed(config.web.listen, database, journal, self._rooms, self._sync, clock)
         self._stopping = stopping
         self._rooms_known: frozenset[str] = frozenset()  # those that we are in, by key or id, as of the last sync
         self._open_rooms: frozenset[str] = frozenset()  # those that coordinators were told of
@@ -129,12 +158,17 @@ class Bot:
 
     async def run(self) -> None:
         """Sync, join, say `ready`, and work until told to stop."""
+        async with self._observed.page():
+            await self._run()
+
+    async def _run(self) -> None:
         if await unless(self._stopping, self._enter_rooms()) is None:
             return
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._drain.run(), name="drain")  # before the inbox: a reaction may wait for what is being sent
             if await unless(self._stopping, self._catch_up()):
                 tasks.create_task(self._inbox.run(), name="inbox")
+                tasks.create_task(self._verifying.run(), name="verifying")
                 tasks.create_task(self._sync_until_stopped(), name="sync")
                 tasks.create_task(self._keep_rooms(), name="rooms")
                 self._scheduler.start()
@@ -145,6 +179,9 @@ class Bot:
 
     async def _enter_rooms(self) -> bool:
         await self._sync_once()
+        while not self._encryption.uploaded:
+            await self._sync_once()
+        await self._own_identity.establish(self._stopping)
         await self._settle_rooms()
         await self._sync_once()
         return True
@@ -170,6 +207,7 @@ class Bot:
         self._scheduler.stop()
         self._sync.stop()
         self._inbox.stop()
+        self._verifying.stop()
         self._drain.stop()
 
     async def _keep_rooms(self) -> None:
@@ -198,6 +236,9 @@ class Bot:
         """A sync is written: learn what changed about the rooms, and work off what came."""
         self._keeper.learn_names()
         self._inbox.arrived()
+        if self._encryption.own_keys_changed:
+            self._encryption.own_keys_changed = False
+            self._do_aside(self._own_identity.look())
         keys = {room_id: key for key, room_id in self._rooms.resolved().items()}
         known, self._rooms_known = self._rooms_known, frozenset(keys.get(room_id, room_id) for room_id in self._client.rooms)
         if self._rooms_known - known:
@@ -208,24 +249,16 @@ class Bot:
             self._do_aside(self._tell_coordinators(opened - told))
 
     async def _tell_coordinators(self, opened: frozenset[str]) -> None:
-        for key in opened:
-            log.error("room_is_open", room=key, effect="it grants nothing until it is invite-only and not world-readable")
         try:
-            await self._write_warnings(opened)
+            for key in opened:
+                log.error("room_is_open", room=key, effect="it grants nothing until it is invite-only and not world-readable")
+                await self._notices.room_is_open(key)
         except Unavailable:
             self._open_rooms -= opened  # the next sync says it again
             raise
-        self._wake_drain()
 
-    async def _write_warnings(self, opened: frozenset[str]) -> None:
-        language = self._config.network.language
-        now = self._clock.now()
-        async with self._database.begin() as session:
-            for key in opened:
-                delivery_key = f"room-open:{key}:{now.date().isoformat()}"
-                rendered = render(_ROOM_IS_OPEN, language, {"room": self._rooms.label(key)})
-                body = content.message(rendered, delivery_key, notifies=True)
-                await deliveries.add(session, key=delivery_key, room=COORDINATION, content=body, now=now)
+    async def _unreadable(self, entry: Entry) -> None:
+        await self._notices.unreadable(entry.room_id, entry.source["event_id"], entry.source["sender"])
 
     def _do_aside(self, work: Coroutine[Any, Any, None]) -> None:
         """Do something that nobody waits for, and log what goes wrong with it."""
@@ -235,6 +268,8 @@ class Bot:
                 await work
             except Unavailable as error:
                 log.error("database_unavailable", task=work.__qualname__, reason=reason_of(error))
+            except ChatUnavailable as error:
+                log.warning("homeserver_unavailable", task=work.__qualname__, reason=str(error))
             except Exception:  # nobody waits for it: without this line nobody would ever hear of it
                 log.exception("task_failed", task=work.__qualname__)
 

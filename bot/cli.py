@@ -9,7 +9,7 @@ import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, cast
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
 from urllib.parse import urlsplit
 
 import typer
@@ -24,6 +24,9 @@ from bot.db.engine import Database, connect, reason_of
 from bot.db.schema import check_schema, migrate
 from bot.errors import DatabaseNotReady, LoginFailed, NetzwartError, StoreInUse, Text, text
 from bot.rendering import catalogue
+
+if TYPE_CHECKING:
+    from bot.verbs.device import Terminal
 
 
 def language(settings: Config | None = None) -> str:
@@ -41,6 +44,13 @@ def _t(msgid: str) -> str:
 
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+device = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help=_t("Geräte und Identität des Bots (Cross-Signing): ansehen, beglaubigen, retten."),
+)
+cli.add_typer(device, name="device")
 
 ConfigPath = Annotated[Path, typer.Option("--config", help=_t("Die Konfigurationsdatei."))]
 DEFAULT_CONFIG = Path("config.toml")
@@ -135,6 +145,78 @@ def demo(
     raise typer.Exit(play(folder, interactive=sys.stdin.isatty() and sys.stdout.isatty()))
 
 
+@device.command(name="list", help=_t("Zeigt die Identität und alle Geräte des Kontos, mit Schlüsseln; ✓ heißt beglaubigt."))
+def device_list(config: ConfigPath = DEFAULT_CONFIG) -> None:
+    """Show the identity and every device of the account."""
+    from bot.verbs.device import list_devices
+
+    raise typer.Exit(_complete(list_devices(_load(config), _terminal())))
+
+
+@device.command(name="sign", help=_t("Beglaubigt dieses Gerät, oder die genannten nach Vergleich ihrer Schlüssel."))
+def device_sign(
+    devices: Annotated[list[str] | None, typer.Argument(help=_t("Geräte-IDs; ohne: das Gerät dieses Netzwarts."))] = None,
+    config: ConfigPath = DEFAULT_CONFIG,
+    yes: Annotated[bool, typer.Option("--yes", help=_t("Ohne Rückfrage beglaubigen."))] = False,  # noqa: FBT002  (Typer's flags are booleans)
+) -> None:
+    """Sign this installation's device, or those named."""
+    from bot.verbs.device import sign
+
+    raise typer.Exit(_complete(sign(_load(config), devices or [], _terminal(), yes=yes)))
+
+
+@device.command(name="reset", help=_t("Gibt dem Konto eine neue Identität; wer den Bot verifiziert hat, muss es noch einmal tun."))
+def device_reset(
+    config: ConfigPath = DEFAULT_CONFIG,
+    yes: Annotated[bool, typer.Option("--yes", help=_t("Ohne Rückfrage."))] = False,  # noqa: FBT002  (Typer's flags are booleans)
+    password_file: Annotated[Path | None, typer.Option(help=_t("Datei mit dem Passwort, wenn keines eingestellt ist."))] = None,
+) -> None:
+    """Give the account a new identity."""
+    from bot.verbs.device import reset
+
+    raise typer.Exit(_complete(reset(_load(config), _terminal(), yes=yes, password_file=password_file)))
+
+
+@device.command(
+    name="recover", help=_t("Nach dem Verlust von state_dir: meldet ein neues Gerät an und beglaubigt es mit der alten Identität.")
+)
+def device_recover(
+    config: ConfigPath = DEFAULT_CONFIG,
+    recovery_key: Annotated[
+        Path | None,
+        typer.Option(help=_t("Datei mit dem Wiederherstellungsschlüssel: holt die Identität aus dem Geheimnisspeicher.")),
+    ] = None,
+    keep_device: Annotated[bool, typer.Option("--keep-device", help=_t("Nur die Identität holen, kein neues Gerät."))] = False,  # noqa: FBT002  (Typer's flags are booleans)
+    forget_old: Annotated[bool, typer.Option("--forget-old", help=_t("Das alte Gerät auf dem Homeserver abmelden."))] = False,  # noqa: FBT002  (Typer's flags are booleans)
+) -> None:
+    """Begin anew as another device of the same identity."""
+    from bot.verbs.device import recover
+
+    work = recover(_load(config), _terminal(), recovery_key_file=recovery_key, keep_device=keep_device, forget_old=forget_old)
+    raise typer.Exit(_complete(work))
+
+
+@device.command(
+    name="share", help=_t("Legt die Identität in den Geheimnisspeicher des Kontos und zeigt den Wiederherstellungsschlüssel.")
+)
+def device_share(
+    config: ConfigPath = DEFAULT_CONFIG,
+    replace: Annotated[bool, typer.Option("--replace", help=_t("Einen vorhandenen Geheimnisspeicher ersetzen."))] = False,  # noqa: FBT002  (Typer's flags are booleans)
+) -> None:
+    """Put the identity into the account's secret storage and show the recovery key once."""
+    from bot.verbs.device import share
+
+    raise typer.Exit(_complete(share(_load(config), _terminal(), replace=replace)))
+
+
+def _terminal() -> "Terminal":
+    """Return whoever called a verb. What it did is said to them; the log has only what they would not expect."""
+    from bot.verbs.device import Terminal
+
+    logs.set_up("warning", "auto")
+    return Terminal(say=say, show=typer.echo, ask=lambda question: typer.confirm(catalogue(language()).say(question)))
+
+
 def say(message: Text) -> None:
     """Print a sentence in the reader's language."""
     typer.echo(catalogue(language()).say(message))
@@ -204,6 +286,8 @@ def _explain(error: BaseException) -> NoReturn:
     match error:
         case DatabaseNotReady():
             _give_up(error.text)
+        case NetzwartError(text=Text() as message):
+            _give_up(message)
         case StoreInUse():
             _give_up(text("Ein anderer Netzwart-Prozess benutzt schon %(folder)s.", folder=str(error)))
         case LoginFailed():

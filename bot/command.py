@@ -31,7 +31,8 @@ from bot.rendering import Template
 class Message:
     """A text message of a person. `body` is without the reply fallback; `mentions`: the user ids in `m.mentions`.
 
-    `pill`: the label of a mention pill of ours that the message begins with, if it does.
+    `pill`: the label of a mention pill of ours that the message begins with, if it does. `flaw`: why it must not be obeyed, if so:
+    `plaintext` (said in clear in an encrypted room), `unsigned` (by a device that its owner has not cross-signed).
     """
 
     event_id: str
@@ -41,6 +42,7 @@ class Message:
     thread: str | None = None
     mentions: frozenset[str] = frozenset()
     pill: str | None = None
+    flaw: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +70,26 @@ class Saying:
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file or picture that goes with an answer. `name`: what it is saved as; `width`, `height`: of a picture, in pixels.
+
+    The answer's words are its caption. They say the same for those who cannot see it, and stand alone where it cannot be uploaded.
+    """
+
+    name: str
+    mimetype: str
+    data: bytes
+    width: int | None = None
+    height: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """What a command answers.
 
     `template` None means that a ✅ under the command says it all. `audience`: who may see it; with `only_at_home`, it is shown
     nowhere but in the audience's own room. `key`: a name of its own for an answer that people react to; `reactions`: the
-    symbols that the bot puts under it. `also`: what is said elsewhere.
+    symbols that the bot puts under it. `also`: what is said elsewhere. `attachment`: goes where the words go, never without words.
     """
 
     template: Template | None
@@ -83,6 +99,7 @@ class Reply:
     key: str | None = None
     reactions: tuple[str, ...] = ()
     also: tuple[Saying, ...] = ()
+    attachment: Attachment | None = None
 
 
 DONE = Reply(None)

@@ -210,7 +210,10 @@ class MatrixConfig(_Section):
     access_token_file: SecretFile | None = None
     device_id: str | None = None
     state_dir: Annotated[PathFromFolder, Field(validate_default=True)] = Path("state")
+    identity_file: PathFromFolder | None = None
+    identity_key: SecretStr | None = None
     identity_key_file: PathFromFolder | None = None
+    only_signed_devices: bool = False
     prefix: Annotated[str, _matching(re.compile(r"\S{2,32}"), text("muss 2 bis 32 Zeichen ohne Leerzeichen haben"))] = "!netz"
 
     @classmethod
@@ -222,6 +225,18 @@ class MatrixConfig(_Section):
             yield text("braucht genau eines von beiden: password_file oder access_token_file (mit device_id)")
         if token and not given.get("device_id"):
             yield text("braucht device_id, wenn access_token_file gesetzt ist")
+        if given.get("identity_file") and given.get("identity_file") == given.get("identity_key_file"):
+            yield text("nennt für identity_file und identity_key_file dieselbe Datei")
+
+    @property
+    def identity_path(self) -> Path:
+        """The file with the identity's seeds. Beside `state_dir` unless set: it outlives the device."""
+        return self.identity_file or self.state_dir.parent / "identity.json"
+
+    @property
+    def identity_key_path(self) -> Path:
+        """The file with the key to the seeds; it need not be there yet."""
+        return self.identity_key_file or self.state_dir.parent / "identity.key"
 
 
 class DatabaseConfig(_Section):
@@ -327,7 +342,7 @@ class Config(BaseSettings):
         return env_settings, init_settings
 
 
-_SECRETS = (("matrix", "password"), ("matrix", "access_token"))
+_SECRETS = (("matrix", "password"), ("matrix", "access_token"), ("matrix", "identity_key"))
 
 
 def load_config(path: Path) -> Config:
@@ -437,11 +452,14 @@ def _wrong_length(error: dict[str, Any]) -> Text:
 _NO_TABLE = text("muss eine Tabelle sein")
 _NO_LIST = text("muss eine Liste in eckigen Klammern sein")
 _NO_TEXT = text("muss ein Text in Anführungszeichen sein")
+_NO_BOOLEAN = text("muss true oder false sein")
 _REASONS: dict[str, Callable[[dict[str, Any]], object]] = {
     "missing": lambda _: text("fehlt"),
     "extra_forbidden": lambda _: text("diese Einstellung gibt es nicht; siehe config.example.toml"),
     "string_type": lambda _: _NO_TEXT,
     "path_type": lambda _: _NO_TEXT,
+    "bool_type": lambda _: _NO_BOOLEAN,
+    "bool_parsing": lambda _: _NO_BOOLEAN,
     "literal_error": _one_of,
     "model_type": lambda _: _NO_TABLE,
     "dict_type": lambda _: _NO_TABLE,

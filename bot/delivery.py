@@ -2,6 +2,8 @@
 
 What is sent is at least once under an idempotent transaction id, which in the room is once: the id follows from the delivery's key. A
 row that may have been sent longer ago than the homeserver remembers ids, or by another device, is looked for in the room first.
+
+A file is uploaded before the message that it belongs to is sent, and again with each try: what is uploaded in vain is seen by nobody.
 """
 
 import asyncio
@@ -14,12 +16,14 @@ from typing import Any, Protocol
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot import metrics
 from bot.clock import Clock
-from bot.db import deliveries
+from bot.db import attachments, deliveries
 from bot.db.deliveries import Delivery
 from bot.db.engine import Database, Unavailable, reason_of
 from bot.errors import ChatRefused, ChatUnavailable, Forbidden, NeverAccepted
 from bot.network_rooms import NetworkRooms
+from bot.rendering import files
 
 log = structlog.get_logger(__name__)
 
@@ -32,6 +36,9 @@ LEASE = timedelta(seconds=120)
 REMEMBERED_FOR = timedelta(hours=20)
 """Synapse forgets transaction ids after 24 h."""
 
+_FILE_MAY_WAIT = timedelta(minutes=10)
+"""How long an upload that fails is tried again, and its room waits; then the words are said without the file."""
+
 _FIRST_PAUSE = timedelta(seconds=2)
 _LONGEST_PAUSE = timedelta(minutes=5)
 _LOOK_AGAIN = 30.0
@@ -42,6 +49,11 @@ class Chat(Protocol):
 
     async def send(self, room_id: str, event_type: str, content: Mapping[str, object], transaction_id: str) -> str:
         """Send an event and return its id. Raises `ChatUnavailable`, or `ChatRefused` if another try is pointless."""
+        ...
+
+    async def upload(self, room_id: str, name: str, mimetype: str, data: bytes) -> dict[str, object]:
+        """Upload a file for a message in this room. Return what the message's content needs to show it: `{"url": "mxc://…"}`, or
+        `{"file": EncryptedFile}` where the room is encrypted (Client-Server API v1.18, 11.2.1.8). Raises as `send` does."""
         ...
 
     async def find(self, room_id: str, key: str) -> str | None:
@@ -152,7 +164,7 @@ class Drain:
     async def _check(self, session: AsyncSession, row: Delivery, now: datetime) -> bool:
         try:
             async with session.begin_nested():
-                unwanted = await self._still_wanted(session, row, now)
+                unwanted = await self._still_wanted(session, row, max(now, row.created_at))  # it may be newer than our look
         except Unavailable:
             raise
         except Exception:  # facts that cannot be read concern this row and no other; logged whole
@@ -162,6 +174,7 @@ class Drain:
         if unwanted is None:
             return True
         await deliveries.mark_dropped(session, row.id, unwanted, now)
+        metrics.deliveries.labels("dropped").inc()
         log.info("delivery_dropped", key=row.key, reason=unwanted)
         return False
 
@@ -180,6 +193,7 @@ class Drain:
                 return
             async with self._database.begin() as session:
                 await deliveries.mark_sent(session, row.id, event_id, self._clock.now())
+            metrics.deliveries.labels("sent").inc()
             log.info("delivered", key=row.key, room=row.room, event_id=event_id)
 
     async def _not_sent(self, row: Delivery, error: ChatUnavailable) -> None:
@@ -200,6 +214,8 @@ class Drain:
         if self._may_stand_there(row) and (found := await self._chat.find(room_id, row.key)):
             return found
         content = await self._content(row)
+        if files.carries_file(content):
+            content = await self._with_file(row, room_id, content)
         async with self._database.begin() as session:
             if not await deliveries.renew(session, row.id, by=self._device, now=self._clock.now()):
                 return None
@@ -230,13 +246,30 @@ class Drain:
             raise NeverAccepted(f"{row.annotates}, which it belongs to, was not said")  # it was before it in the same room
         return {**row.content, "m.relates_to": {**row.content["m.relates_to"], "event_id": target}}
 
+    async def _with_file(self, row: Delivery, room_id: str, content: dict[str, Any]) -> dict[str, Any]:
+        """Upload the file that goes with it. Where that cannot be, the words have to do: they say the same."""
+        async with self._database.begin() as session:
+            file = await attachments.of(session, row.key)
+        if file is None:
+            return files.words_alone(content)
+        try:
+            return content | await self._chat.upload(room_id, file.name, file.mimetype, file.data)
+        except ChatUnavailable as error:
+            waits = self._clock.now() - row.created_at < _FILE_MAY_WAIT
+            if waits and not isinstance(error, Forbidden | NeverAccepted):
+                raise
+            log.warning("file_left_out", key=row.key, room=row.room, reason=str(error))
+            return files.words_alone(content)
+
     async def _give_up(self, row: Delivery, reason: str) -> None:
         """Let it go, so that it does not block its room for ever."""
+        metrics.deliveries.labels("failed").inc()
         log.error("delivery_failed", key=row.key, room=row.room, reason=reason)
         async with self._database.begin() as session:
             await deliveries.mark_failed(session, row.id, reason, self._clock.now())
 
     async def _give_back(self, row: Delivery, reason: str, pause: timedelta) -> None:
+        metrics.deliveries.labels("postponed").inc()
         log.warning("delivery_postponed", key=row.key, room=row.room, reason=reason, seconds=round(pause.total_seconds()))
         async with self._database.begin() as session:
             await deliveries.release(session, row.id, retry_at=self._clock.now() + pause, note=reason)

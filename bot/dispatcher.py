@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot import metrics
 from bot.answering import Answering
 from bot.authorising import Authoriser
 from bot.clock import Clock
@@ -42,6 +43,19 @@ _USAGE = template(
     "<p>{{ message }}</p><p>{% trans %}So geht es:{% endtrans %} <code>{{ usage }}</code>"
     "{% if example %}<br/>{% trans %}Zum Beispiel:{% endtrans %} <code>{{ example }}</code>{% endif %}</p>"
 )
+
+
+_FLAWS = {
+    "plaintext": text(
+        "Deine Nachricht kam unverschlüsselt an, und dieser Raum ist verschlüsselt. Jeder auf dem Weg hätte sie schreiben können; deshalb"
+        " tue ich nichts darauf. Bitte schick sie noch einmal aus einem Programm, das verschlüsselt."
+    ),
+    "unsigned": text(
+        "Deine Nachricht kam von einem Gerät, das du nicht bestätigt hast. Bitte bestätige es (Einstellungen, Sitzungen) oder schreib mir"
+        " von einem bestätigten Gerät; so lange tue ich nichts darauf."
+    ),
+}
+"""What is said to a message that is not obeyed, by its flaw (`bot.command.Message.flaw`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +107,11 @@ class Dispatcher:
             await self._refuse(message, Place(PlaceKind.UNKNOWN, message.room_id), _cannot_check())
             return
         if asked is None and place.kind is not PlaceKind.DIRECT:
+            return
+        if message.flaw is not None:
+            metrics.messages_refused.labels(message.flaw).inc()
+            log.info("message_not_obeyed", event_id=message.event_id, sender=message.sender, reason=message.flaw)
+            await self._refuse(message, place, _FLAWS[message.flaw])
             return
         await self._answer(message, place, message.body if asked is None else asked)
 
@@ -189,6 +208,7 @@ class Dispatcher:
             ctx = await self._context(session, message, place, roles)
             reply = await run(ctx)
             await self._answering.write(ctx, reply)
+        metrics.commands.labels("reaction" if isinstance(message, Reaction) else name, "done").inc()
         log.info("command", command=name, place=place.kind.value, lab=place.lab, event_id=message.event_id)
         self._written()
 
@@ -196,6 +216,7 @@ class Dispatcher:
         async with self._database.begin() as session:
             if not await self._take(session, message, "refused"):
                 return
+            metrics.commands.labels("?", "refused").inc()
             ctx = await self._context(session, message, place, Roles())
             await self._answering.write(ctx, self._refusal(ctx, sentence, command))
         self._written()

@@ -13,8 +13,8 @@ _HIDDEN = "***"
 _OWN = ("bot", "commands", "schedules")
 """Whose lines have the configured level. Libraries are heard from warnings on: below, they print what they send and store."""
 
-_TALKATIVE = ("nio.events", "nio.responses")
-"""They print what does not fit a schema as a warning: whole messages, and passwords' answers."""
+_TALKATIVE = ("nio.events", "nio.responses", "nio.crypto")
+"""They print what does not fit a schema as a warning: whole messages, passwords' answers, and whatever strangers send."""
 
 
 class _HideSecrets:

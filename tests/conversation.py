@@ -19,7 +19,8 @@ import commands
 from bot.authorising import Authoriser
 from bot.clock import FixedClock
 from bot.command import Message, Reaction
-from bot.db import deliveries, network
+from bot.db import attachments, deliveries, network
+from bot.db.attachments import StoredFile
 from bot.db.engine import Database
 from bot.db.tables import deliveries as table
 from bot.dispatcher import Dispatcher, Identity
@@ -50,7 +51,7 @@ def registry() -> Registry:
 
 
 class Said(NamedTuple):
-    """What the bot says. `room`: a room's key, `direct` or `unknown`; `how`: `notice`, `text` or `reaction`."""
+    """What the bot says. `room`: a room's key, `direct` or `unknown`; `how`: `notice`, `text`, `reaction`, `image` or `file`."""
 
     room: str
     how: str
@@ -100,7 +101,7 @@ class Conversation:
     """The bot among people. `rooms`: room key → first names of those in it.
 
     Besides the network's rooms there is a direct chat with everybody (`direct`), and a room of strangers (`unknown`). `written`: what
-    was written down last, in full; `last_event`: the id of what was said or reacted last.
+    was written down last, in full; `files`: what goes with it, by its key; `last_event`: the id of what was said or reacted last.
     """
 
     def __init__(self, database: Database, rooms: Mapping[str, Iterable[str]], data: Network) -> None:
@@ -112,6 +113,7 @@ class Conversation:
         self._shown = 0
         self.last_event = ""
         self.written: list[Written] = []
+        self.files: dict[str, StoredFile] = {}
         self.dispatcher = Dispatcher(
             database=database,
             registry=registry(),
@@ -176,6 +178,8 @@ class Conversation:
             columns = (table.c.id, table.c.key, table.c.room, table.c.event_type, table.c.content)
             found = await session.execute(sa.select(*columns).where(table.c.id > self._shown).order_by(table.c.id))
             self.written = [Written(*row) for row in found]
+            stored = {row.key: await attachments.of(session, row.key) for row in self.written}
+            self.files = {key: file for key, file in stored.items() if file is not None}
             for row in self.written:
                 await deliveries.mark_sent(session, row.id, f"$bot{row.id}", self.clock.now())
         self._shown = max((row.id for row in self.written), default=self._shown)

@@ -121,6 +121,13 @@ def test_all_mistakes_at_once(folder: Path) -> None:
         ("netz", "a = 1", "netz: diese Einstellung gibt es nicht; siehe config.example.toml"),
         ("matrix", "prefix = 5", "matrix.prefix: muss ein Text in Anführungszeichen sein"),
         ("matrix", "state_dir = 5", "matrix.state_dir: muss ein Text in Anführungszeichen sein"),
+        ("matrix", 'only_signed_devices = "ja"', "matrix.only_signed_devices: muss true oder false sein"),
+        ("matrix", "only_signed_devices = []", "matrix.only_signed_devices: muss true oder false sein"),
+        (
+            "matrix",
+            'identity_file = "identity"\nidentity_key_file = "identity"',
+            "matrix: nennt für identity_file und identity_key_file dieselbe Datei",
+        ),
         ("matrix", 'prefix = "a b"', "matrix.prefix: muss 2 bis 32 Zeichen ohne Leerzeichen haben"),
         ("log", 'level = "laut"', "log.level: erlaubt ist nur 'debug' / 'info' / 'warning' / 'error'"),
         ("network", 'language = "fr"', "network.language: erlaubt ist nur 'de' / 'en'"),
@@ -192,7 +199,7 @@ def test_one_way_in(folder: Path) -> None:
     assert secret(config.matrix.access_token, config.matrix.access_token_file) == "syt_geheim"
 
 
-@pytest.mark.parametrize("key", ["password", "access_token"])
+@pytest.mark.parametrize("key", ["password", "access_token", "identity_key"])
 def test_no_secrets_in_the_file(folder: Path, key: str) -> None:
     said = complaints(folder, with_line("matrix", f'{key} = "{PASSWORD}"'))
     assert said[0] == (
@@ -217,6 +224,7 @@ def test_no_database_password_in_the_file(folder: Path, monkeypatch: pytest.Monk
 def test_secrets_are_not_shown(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither by a configuration nor by what is raised instead of one: both end up in logs."""
     monkeypatch.setenv("NETZWART_MATRIX__PASSWORD", PASSWORD)
+    monkeypatch.setenv("NETZWART_MATRIX__IDENTITY_KEY", PASSWORD)
     monkeypatch.setenv("NETZWART_DATABASE__URL", f"postgresql+psycopg://netzwart:{PASSWORD}@localhost/netzwart")
     config = load(folder, GOOD)
     assert secret(config.matrix.password, config.matrix.password_file) == PASSWORD
@@ -264,8 +272,23 @@ def test_paths_start_at_the_file(folder: Path, monkeypatch: pytest.MonkeyPatch) 
     config = load(folder, GOOD)
     assert config.matrix.password_file == folder / "password"
     assert config.matrix.state_dir == folder / "state"
-    assert config.matrix.identity_key_file == folder / "keys" / "identity"
+    assert config.matrix.identity_key_path == folder / "keys" / "identity"
     assert config.database.url == f"sqlite+aiosqlite:///{folder / 'data' / 'netzwart.sqlite'}"
+
+
+def test_the_identity_lies_beside_the_state_folder(folder: Path) -> None:
+    """It outlives the device; its key need not be there yet."""
+    config = load(folder, with_line("matrix", 'state_dir = "var/state"'))
+    assert config.matrix.identity_path == folder / "var" / "identity.json"
+    assert config.matrix.identity_key_path == folder / "var" / "identity.key"
+    assert not config.matrix.only_signed_devices
+    lines = (
+        'identity_file = "backed-up/identity.json"\nidentity_key_file = "/etc/netzwart/identity.key"\nonly_signed_devices = true'
+    )
+    config = load(folder, with_line("matrix", lines))
+    assert config.matrix.identity_path == folder / "backed-up" / "identity.json"
+    assert config.matrix.identity_key_path == Path("/etc/netzwart/identity.key")
+    assert config.matrix.only_signed_devices
 
 
 def test_absolute_paths_stay(folder: Path) -> None:

@@ -6,16 +6,20 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.clock import FixedClock
-from bot.db import deliveries
+from bot.db import attachments, deliveries
 from bot.db.deliveries import Delivery
 from bot.db.engine import Database
+from bot.db.tables import attachments as kept
+from bot.db.tables import deliveries as table
 from bot.delivery import Drain, transaction_id
 from bot.errors import ChatRefused, ChatUnavailable, Forbidden, NeverAccepted
 from bot.matrix.client import refusal
 from bot.network_rooms import NetworkRooms
+from bot.rendering import files
 
 NOW = datetime(2020, 10, 12, 9, tzinfo=UTC)
 A, B = "!a:netz.example", "!b:netz.example"
@@ -29,6 +33,15 @@ class Rooms:
     troubles: dict[str, list[ChatUnavailable]] = field(default_factory=dict[str, list[ChatUnavailable]])
     known: dict[str, str] = field(default_factory=dict[str, str])
     looked_for: list[str] = field(default_factory=list[str])
+    contents: list[Mapping[str, object]] = field(default_factory=list[Mapping[str, object]])
+    uploaded: list[tuple[str, str, str, bytes]] = field(default_factory=list[tuple[str, str, str, bytes]])
+    upload_troubles: list[ChatUnavailable] = field(default_factory=list[ChatUnavailable])
+
+    async def upload(self, room_id: str, name: str, mimetype: str, data: bytes) -> dict[str, object]:
+        if self.upload_troubles:
+            raise self.upload_troubles.pop(0)
+        self.uploaded.append((room_id, name, mimetype, data))
+        return {"url": f"mxc://netz.example/{len(self.uploaded)}"}
 
     async def send(self, room_id: str, event_type: str, content: Mapping[str, object], transaction_id: str) -> str:
         if self.troubles.get(room_id):
@@ -36,6 +49,7 @@ class Rooms:
         await asyncio.sleep(0)
         if transaction_id not in self.known:
             self.known[transaction_id] = f"${len(self.known)}"
+            self.contents.append(content)
             self.said.append((room_id, str(content.get("body") or f"{event_type} {content.get('m.relates_to')}")))
         return self.known[transaction_id]
 
@@ -129,6 +143,25 @@ async def test_what_lost_its_sense_is_dropped(database: Database, rooms: Rooms, 
     await _drain(database, rooms, clock).settle()
     assert rooms.said == [(A, "answer")]
     assert (await _outcomes(database))["reminder"] == ("dropped", None)
+
+
+async def test_a_look_begun_just_before_a_reminder_was_due_does_not_drop_it(
+    database: Database, rooms: Rooms, clock: FixedClock
+) -> None:
+    """The drain reads its clock, waits for the database, and finds a row that the scheduler wrote in that moment."""
+    asked_at: list[datetime] = []
+
+    async def wanted(_session: AsyncSession, _row: Delivery, now: datetime) -> str | None:
+        asked_at.append(now)
+        return None
+
+    await _write(database, (A, "due now"))
+    clock.shown = NOW - timedelta(milliseconds=5)
+    drain = Drain(database=database, chat=rooms, network_rooms=NetworkRooms({}), clock=clock, device="D", still_wanted=wanted)
+
+    await drain.settle()
+
+    assert (rooms.said, asked_at) == ([(A, "due now")], [NOW])
 
 
 async def test_killed_after_the_send_and_before_it_is_marked(database: Database, rooms: Rooms, clock: FixedClock) -> None:
@@ -311,3 +344,138 @@ async def test_a_row_that_cannot_be_checked_holds_up_nobody(database: Database, 
     drain = Drain(database=database, chat=rooms, network_rooms=NetworkRooms({}), clock=clock, device="D", still_wanted=broken)
     await drain.settle()
     assert rooms.said == [(B, "answer")]
+
+
+PICTURE = b"\x89PNG \x00\xff" * 20_000
+
+
+async def _write_picture(database: Database, policy: str | None = None) -> None:
+    """Write down a picture for room A, with words that say the same."""
+    words = {"body": "words", "msgtype": "m.notice", "m.relates_to": {"m.in_reply_to": {"event_id": "$asked"}}}
+    content = files.with_file(words, name="p.png", mimetype="image/png", length=len(PICTURE), size=(3, 2))
+    async with database.begin() as session:
+        await deliveries.add(session, key="words", room=A, content=content, now=NOW, policy=policy)
+        await attachments.keep(session, "words", name="p.png", mimetype="image/png", data=PICTURE, now=NOW)
+
+
+async def _kept(database: Database) -> int:
+    async with database.begin() as session:
+        return await session.scalar(sa.select(sa.func.count()).select_from(kept)) or 0
+
+
+async def test_a_picture_is_uploaded_and_then_sent(database: Database, rooms: Rooms, clock: FixedClock) -> None:
+    await _write_picture(database)
+    await _write(database, (A, "a2"))
+    await _drain(database, rooms, clock).settle()
+    assert rooms.uploaded == [(A, "p.png", "image/png", PICTURE)]
+    assert rooms.contents[0] == {
+        "msgtype": "m.image",
+        "body": "words",
+        "filename": "p.png",
+        "info": {"mimetype": "image/png", "size": len(PICTURE), "w": 3, "h": 2},
+        "url": "mxc://netz.example/1",
+        "m.relates_to": {"m.in_reply_to": {"event_id": "$asked"}},
+    }
+    assert rooms.said == [(A, "words"), (A, "a2")]
+    assert await _kept(database) == 0
+
+
+async def test_an_upload_that_fails_is_tried_again(database: Database, rooms: Rooms, clock: FixedClock) -> None:
+    rooms.upload_troubles = [ChatUnavailable("502"), ChatUnavailable("M_LIMIT_EXCEEDED", retry_after=7)]
+    await _write_picture(database)
+    await _write(database, (A, "a2"), (B, "b1"))
+    drain = _drain(database, rooms, clock)
+    await drain.settle()
+    assert (rooms.said, await _kept(database)) == ([(B, "b1")], 1)
+    clock.shown += timedelta(seconds=6)
+    await drain.settle()
+    clock.shown += timedelta(seconds=6)
+    await drain.settle()
+    assert rooms.said == [(B, "b1")], "the homeserver said how long to wait"
+    clock.shown += timedelta(seconds=1)
+    await drain.settle()
+    assert rooms.said == [(B, "b1"), (A, "words"), (A, "a2")]
+    assert [content.get("msgtype") for content in rooms.contents] == [None, "m.image", None]
+    assert await _kept(database) == 0
+
+
+@pytest.mark.parametrize("trouble", [Forbidden("M_FORBIDDEN"), NeverAccepted("M_TOO_LARGE")], ids=["forbidden", "too large"])
+async def test_where_nothing_can_be_uploaded_the_words_stand_alone(
+    database: Database, rooms: Rooms, clock: FixedClock, trouble: ChatUnavailable
+) -> None:
+    """A homeserver that takes no files must not hold up what else is said in the room."""
+    rooms.upload_troubles = [trouble]
+    await _write_picture(database)
+    await _drain(database, rooms, clock).settle()
+    assert rooms.contents == [{"msgtype": "m.notice", "body": "words", "m.relates_to": {"m.in_reply_to": {"event_id": "$asked"}}}]
+    assert await _outcomes(database) == {"words": ("sent", "$0")}
+    assert await _kept(database) == 0
+
+
+async def test_nobody_waits_long_for_a_picture(database: Database, rooms: Rooms, clock: FixedClock) -> None:
+    """The media repository can be away for hours while messages go through."""
+    rooms.upload_troubles = [ChatUnavailable("502")] * 100
+    await _write_picture(database)
+    await _write(database, (A, "a2"))
+    drain = _drain(database, rooms, clock)
+    for _ in range(16):
+        await drain.settle()
+        clock.shown += timedelta(minutes=1)
+    assert rooms.said == [(A, "words"), (A, "a2")]
+    assert [content.get("msgtype") for content in rooms.contents] == ["m.notice", None]
+
+
+async def test_killed_between_the_upload_and_the_send(database: Database, rooms: Rooms, clock: FixedClock) -> None:
+    """It is uploaded again, which nobody sees; the event is one, also if it was sent all the same."""
+    for sent_before in (False, True):
+        await _write_picture(database)
+        if sent_before:
+            rooms.known[transaction_id("words")] = "$sent-before-the-kill"
+        async with database.begin() as session:
+            await deliveries.claim(session, by="DEVICE", now=NOW, lease=timedelta(seconds=60), most=5)
+        await _drain(database, rooms, clock).settle()
+        assert [body for _, body in rooms.said] == ["words"]
+        assert await _kept(database) == 0
+        async with database.begin() as session:
+            await session.execute(table.delete())
+    assert len(rooms.uploaded) == 2
+
+
+async def test_a_picture_that_another_device_may_have_sent_is_not_uploaded(
+    database: Database, rooms: Rooms, clock: FixedClock
+) -> None:
+    await _write_picture(database)
+    rooms.said.append((A, "words"))
+    async with database.begin() as session:
+        await deliveries.claim(session, by="OTHER", now=NOW, lease=timedelta(seconds=60), most=5)
+    clock.shown += timedelta(seconds=121)
+    await _drain(database, rooms, clock).settle()
+    assert (rooms.looked_for, rooms.uploaded, await _kept(database)) == (["words"], [], 0)
+
+
+async def test_a_picture_for_a_thread_that_cannot_be_is_uploaded_once(database: Database, rooms: Rooms, clock: FixedClock) -> None:
+    rooms.troubles[A] = [NeverAccepted("M_UNKNOWN")]
+    await _write_picture(database)
+    await _drain(database, rooms, clock).settle()
+    assert len(rooms.uploaded) == 1
+    assert [(content["msgtype"], "m.relates_to" in content) for content in rooms.contents] == [("m.image", False)]
+
+
+async def test_bytes_are_gone_with_what_is_dropped_or_failed(database: Database, rooms: Rooms, clock: FixedClock) -> None:
+    await _write_picture(database, policy="gone")
+    await _drain(database, rooms, clock).settle()
+    assert (rooms.said, rooms.uploaded, await _kept(database)) == ([], [], 0)
+    async with database.begin() as session:
+        await session.execute(table.delete())
+    rooms.troubles[A] = [NeverAccepted("M_TOO_LARGE"), NeverAccepted("M_TOO_LARGE")]
+    await _write_picture(database)
+    await _drain(database, rooms, clock).settle()
+    assert await _outcomes(database) == {"words": ("failed", None)}
+    assert await _kept(database) == 0
+
+
+async def test_bytes_are_gone_with_their_row(database: Database) -> None:
+    await _write_picture(database)
+    async with database.begin() as session:
+        await session.execute(table.delete())
+    assert await _kept(database) == 0

@@ -74,7 +74,7 @@ TABLES = {
     coord+bremen   A       A      -A       A      -A       A       D>
     """,
     # For everybody in the network, in every room of it.
-    "labore / labor bremen / suche open data / programm / workshop 2 / phase": """
+    "labore / labor bremen / suche open data / programm / workshop 2 / phase / zeitplan": """
                    K       N       F       B       S       D       U
     guest         -D>N    -D>N    -D>N    -D>N    -D>N     D>N     D>N
     member        -A       A      -A      -A      -A       A       D>N

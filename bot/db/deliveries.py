@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.db.engine import insert_new
-from bot.db.tables import deliveries
+from bot.db.tables import attachments, deliveries
 
 _NO_RETRY_IS_LATER = timedelta(minutes=15)
 SENT, DROPPED, FAILED = "sent", "dropped", "failed"
@@ -94,6 +94,12 @@ async def known(session: AsyncSession, keys: Sequence[str]) -> set[str]:
     return set(found)
 
 
+async def pending(session: AsyncSession) -> int:
+    """Return how many are neither said nor given up."""
+    counted = await session.scalar(sa.select(sa.func.count()).where(deliveries.c.done_at.is_(None)))
+    return counted or 0
+
+
 async def claim(
     session: AsyncSession, *, by: str, now: datetime, lease: timedelta, most: int, in_flight: Collection[int] = ()
 ) -> list[Delivery]:
@@ -135,22 +141,22 @@ async def renew(session: AsyncSession, delivery_id: int, *, by: str, now: dateti
 
 async def mark_sent(session: AsyncSession, delivery_id: int, event_id: str, now: datetime) -> None:
     """Record that it stands in the room as `event_id`."""
-    await _finish(session, delivery_id, done_at=now, outcome=SENT, event_id=event_id, note=None)
+    await _finish(session, delivery_id, now, outcome=SENT, event_id=event_id, note=None)
 
 
 async def mark_dropped(session: AsyncSession, delivery_id: int, note: str, now: datetime) -> None:
     """Record that it is not wanted any more, and why."""
-    await _finish(session, delivery_id, done_at=now, outcome=DROPPED, note=note)
+    await _finish(session, delivery_id, now, outcome=DROPPED, note=note)
 
 
 async def mark_failed(session: AsyncSession, delivery_id: int, note: str, now: datetime) -> None:
     """Record that it can never be said, and why."""
-    await _finish(session, delivery_id, done_at=now, outcome=FAILED, note=note)
+    await _finish(session, delivery_id, now, outcome=FAILED, note=note)
 
 
 async def release(session: AsyncSession, delivery_id: int, *, retry_at: datetime, note: str) -> None:
     """Give it back for another try at `retry_at`. Who tried stays written: it may have been sent all the same."""
-    await _finish(session, delivery_id, claimed_at=None, retry_at=retry_at, note=note)
+    await _write(session, delivery_id, claimed_at=None, retry_at=retry_at, note=note)
 
 
 async def retry_now(session: AsyncSession, rooms: Collection[str]) -> None:
@@ -159,7 +165,14 @@ async def retry_now(session: AsyncSession, rooms: Collection[str]) -> None:
     await session.execute(deliveries.update().where(waiting).values(retry_at=None))
 
 
-async def _finish(session: AsyncSession, delivery_id: int, **values: object) -> None:
+async def _finish(session: AsyncSession, delivery_id: int, now: datetime, **values: object) -> None:
+    """Write down how it ended. The file that goes with it is not needed any more."""
+    await _write(session, delivery_id, done_at=now, **values)
+    key = sa.select(deliveries.c.key).where(deliveries.c.id == delivery_id).scalar_subquery()
+    await session.execute(attachments.delete().where(attachments.c.key == key))
+
+
+async def _write(session: AsyncSession, delivery_id: int, **values: object) -> None:
     await session.execute(deliveries.update().where(deliveries.c.id == delivery_id).values(**values))
 
 

@@ -185,3 +185,13 @@ sa.Index(
     postgresql_where=deliveries.c.done_at.is_(None),
 )
 sa.Index("ix_deliveries_event_id", deliveries.c.event_id)
+
+# Files and pictures that go with a delivery, until it is done.
+attachments = _table(
+    "attachments",
+    sa.Column("key", sa.Text, sa.ForeignKey("deliveries.key", ondelete="CASCADE"), primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("mimetype", sa.Text, nullable=False),
+    sa.Column("data", sa.LargeBinary, nullable=False),
+    sa.Column("created_at", UTCDateTime, nullable=False),
+)

@@ -8,28 +8,32 @@ async with Person(homeserver.url, await homeserver.register("karla")) as karla:
 import itertools
 import secrets
 from collections.abc import Collection, Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from bot.demo.api import Api, Json, client
+from bot.demo.encrypting import EncryptingDevice
 from bot.demo.homeserver import Account
 from bot.demo.reading import Predicate, Reader, Reading, Seen, first_within
 
 SEES_WITHIN = 60.0  # seconds
+ENCRYPTION: Json = {"type": "m.room.encryption", "state_key": "", "content": {"algorithm": "m.megolm.v1.aes-sha2"}}
 
 
 class Person:
     """Somebody with an account. As an async context manager they read along from the beginning to the end.
 
-    `reading` is what reads for them; a plain `Reader` unless one is given. Every method raises `Refused` when the
-    homeserver says no, and `Unreachable` when it says nothing.
+    With a `folder`, for the keys of their device, they read and write in encrypted rooms as well. Every method raises `Refused` when
+    the homeserver says no, and `Unreachable` when it says nothing.
     """
 
-    def __init__(self, url: str, account: Account, *, displayname: str | None = None, reading: Reading | None = None) -> None:
+    def __init__(self, url: str, account: Account, *, displayname: str | None = None, folder: Path | None = None) -> None:
         self.account = account
         self.displayname = displayname or account.name
         self.api = Api(url, account.access_token)
-        self.reading: Reading = reading or Reader(self.api)
+        self.device = None if folder is None else EncryptingDevice(url, account, folder)
+        self.reading: Reading = Reader(self.api, self.device)
         self._transactions = (f"{secrets.token_hex(4)}-{number}" for number in itertools.count())
 
     @classmethod
@@ -58,6 +62,8 @@ class Person:
         return self.account.name
 
     async def __aenter__(self) -> Self:
+        if self.device is not None:
+            await self.device.start()
         await self.reading.start()
         return self
 
@@ -65,6 +71,8 @@ class Person:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self.reading.stop()
+        if self.device is not None:
+            await self.device.stop()
         await self.api.close()
 
     # What they see
@@ -96,6 +104,7 @@ class Person:
         alias: str | None = None,
         topic: str | None = None,
         invite: Collection[str] = (),
+        encrypted: bool = False,
         options: Mapping[str, object] | None = None,
     ) -> str:
         """Make a private room (invite only) and return its id.
@@ -103,14 +112,16 @@ class Person:
         `alias` is a local part; `options` go into the request as they are.
         """
         wanted: Json = {"name": name, "preset": "private_chat", "invite": list(invite)}
+        wanted |= {"initial_state": [ENCRYPTION]} if encrypted else {}
         wanted |= {} if alias is None else {"room_alias_name": alias}
         wanted |= {} if topic is None else {"topic": topic}
         answer = await self.api.request("POST", client("createRoom"), {**wanted, **(options or {})})
         return str(answer["room_id"])
 
-    async def direct_chat(self, user_id: str) -> str:
-        """Make a direct chat, invite `user_id` to it, and return its room id."""
-        wanted = {"preset": "trusted_private_chat", "is_direct": True, "invite": [user_id]}
+    async def direct_chat(self, user_id: str, *, encrypted: bool | None = None) -> str:
+        """Make a direct chat, invite `user_id` to it, and return its room id. Encrypted if we can, unless told otherwise."""
+        wanted: Json = {"preset": "trusted_private_chat", "is_direct": True, "invite": [user_id]}
+        wanted |= {"initial_state": [ENCRYPTION]} if encrypted or (encrypted is None and self.device) else {}
         return str((await self.api.request("POST", client("createRoom"), wanted))["room_id"])
 
     async def join(self, room: str) -> str:
@@ -188,7 +199,13 @@ class Person:
         return str((await self.api.request("PUT", path, {"reason": reason} if reason else {}))["event_id"])
 
     async def send(self, room: str, kind: str, content: Mapping[str, object]) -> str:
-        """Send an event of the type `kind`."""
+        """Send an event of the type `kind`, encrypted if the room is and we can."""
+        if self.device is not None:
+            kind, content = await self.device.encrypt(room, kind, content)
+        return await self.send_in_clear(room, kind, content)
+
+    async def send_in_clear(self, room: str, kind: str, content: Mapping[str, object]) -> str:
+        """Send an event as it is, whatever the room is."""
         path = client("rooms", room, "send", kind, next(self._transactions))
         return str((await self.api.request("PUT", path, content))["event_id"])
 

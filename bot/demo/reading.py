@@ -6,7 +6,7 @@
 import asyncio
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol, TypeAlias, cast
 
@@ -31,7 +31,7 @@ FILTER = json.dumps(
 class Seen:
     """An event as one person's client got it. `number` counts what this client has seen; later is higher.
 
-    An invite, of which only a part is shown to the invited, has no event id and the time 0.
+    An invite, of which only a part is shown to the invited, has no event id and the time 0. `encrypted`: it came encrypted.
     """
 
     number: int
@@ -43,6 +43,7 @@ class Seen:
     state_key: str | None
     unsigned: Json
     at: datetime
+    encrypted: bool = False
 
     @property
     def body(self) -> str:
@@ -166,11 +167,32 @@ class Reading(Protocol):
         ...
 
 
-class Reader:
-    """Reads plain rooms by a `/sync` task of its own. Goes on where it was when the homeserver comes back."""
+class Crypto(Protocol):
+    """What a reading side needs to read encrypted rooms."""
 
-    def __init__(self, api: Api) -> None:
+    def learn(self, sync: Json) -> None:
+        """Take the keys out of a sync."""
+        ...
+
+    async def ask(self) -> None:
+        """Ask for the keys that are missing."""
+        ...
+
+    def read(self, room_id: str, raw: Json) -> Json | None:
+        """Return an event in clear, None if it cannot be read (yet)."""
+        ...
+
+
+class Reader:
+    """Reads by a `/sync` task of its own, encrypted rooms too if it has the `crypto` for them.
+
+    Goes on where it was when the homeserver comes back.
+    """
+
+    def __init__(self, api: Api, crypto: Crypto | None = None) -> None:
         self._api = api
+        self._crypto = crypto
+        self._unread: list[tuple[str, Json]] = []  # what could not be decrypted yet
         self._seen: list[Seen] = []
         self._known: set[str] = set()
         self._news = asyncio.Event()
@@ -224,6 +246,8 @@ class Reader:
     async def _sync(self, *, wait: int) -> None:
         query = {"timeout": str(wait), "filter": FILTER} | ({"since": self._since} if self._since else {})
         answer = await self._api.request("GET", client("sync"), query=query, within=wait / 1000 + 30)
+        if self._crypto is not None:
+            self._crypto.learn(answer)
         rooms: Json = answer.get("rooms", {})
         for section in ("join", "leave"):
             for room_id, room in rooms.get(section, {}).items():
@@ -231,6 +255,9 @@ class Reader:
         for room_id, room in rooms.get("invite", {}).items():
             self._take(room_id, room["invite_state"]["events"])
         self._since = str(answer["next_batch"])
+        if self._crypto is not None:
+            await self._crypto.ask()
+            self._read_again()
         self._wake()
 
     async def _take_timeline(self, room_id: str, timeline: Json) -> None:
@@ -252,7 +279,21 @@ class Reader:
             event_id = str(raw.get("event_id", ""))
             if event_id not in self._known or not event_id:
                 self._known.add(event_id)
-                self._seen.append(_seen(len(self._seen) + 1, room_id, raw))
+                self._see(room_id, raw)
+
+    def _see(self, room_id: str, raw: Json) -> None:
+        if self._crypto is None or raw.get("type") != "m.room.encrypted":
+            self._seen.append(_seen(len(self._seen) + 1, room_id, raw))
+        elif (clear := self._crypto.read(room_id, raw)) is not None:
+            self._seen.append(replace(_seen(len(self._seen) + 1, room_id, clear), encrypted=True))
+        else:
+            self._unread.append((room_id, raw))
+
+    def _read_again(self) -> None:
+        """Read what could not be read before: its key may have come meanwhile."""
+        unread, self._unread = self._unread, []
+        for room_id, raw in unread:
+            self._see(room_id, raw)
 
 
 def _seen(number: int, room_id: str, raw: Json) -> Seen:

@@ -25,13 +25,13 @@ async def build(homeserver: Homeserver, cast: Cast, opened: AsyncExitStack) -> A
 
 async def _register(homeserver: Homeserver, name: str) -> Person:
     account = await homeserver.register(name, displayname=display_name(name))
-    return Person(homeserver.url, account, displayname=display_name(name))
+    return Person(homeserver.url, account, displayname=display_name(name), folder=homeserver.folder.parent / "people" / name)
 
 
 async def _furnish(cast: Cast, room: Room, bot: str) -> None:
     maker, *others = [cast.person(name) for name in room.members]
     guests = [other.user_id for other in others]
-    room.room_id = await maker.create_room(room.name, alias=room.alias, topic=room.topic, invite=[*guests, bot])
+    room.room_id = await maker.create_room(room.name, alias=room.alias, topic=room.topic, invite=[*guests, bot], encrypted=True)
     await together(*(_accept(other, room.room_id) for other in others))
 
 

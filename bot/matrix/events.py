@@ -10,6 +10,9 @@ from bot.command import Message, Reaction
 from bot.domain.chat_words import without_reply_fallback
 
 READ_TYPES = ("m.room.message", "m.reaction")
+VERIFICATION_TYPES = tuple(
+    f"m.key.verification.{step}" for step in ("request", "ready", "start", "accept", "key", "mac", "done", "cancel")
+)
 _PILL = re.compile(r'<a href="https://matrix\.to/#/([^"]{1,300})">([^<]{1,300})</a>')
 _VARIATION_SELECTORS = str.maketrans("", "", "\ufe0e\ufe0f")
 
@@ -25,17 +28,24 @@ def readable(source: Mapping[str, Any], own_user_id: str) -> bool:
     )
 
 
-def parse(source: Mapping[str, Any], room_id: str, own_user_id: str) -> Message | Reaction | None:
+def verifies(source: Mapping[str, Any]) -> bool:
+    """Whether an event belongs to an emoji verification."""
+    if source.get("type") == "m.room.message":
+        return _object(source.get("content")).get("msgtype") == "m.key.verification.request"
+    return source.get("type") in VERIFICATION_TYPES
+
+
+def parse(source: Mapping[str, Any], room_id: str, own_user_id: str, flaw: str | None = None) -> Message | Reaction | None:
     """Return the message or reaction that an event is, or None for everything that is not for a bot to act on.
 
-    Notices (other bots, ourselves), edits, redacted events and messages without a text are None.
+    Notices (other bots, ourselves), edits, redacted events, messages without a text and reactions with a flaw are None.
     """
     if not readable(source, own_user_id):
         return None
     content = cast("dict[str, Any]", source["content"])
     relation = _object(content.get("m.relates_to"))
     if source["type"] == "m.reaction":
-        return _reaction(source, room_id, relation)
+        return None if flaw else _reaction(source, room_id, relation)
     body = content.get("body")
     if content.get("msgtype") != "m.text" or not isinstance(body, str) or relation.get("rel_type") == "m.replace":
         return None
@@ -48,6 +58,7 @@ def parse(source: Mapping[str, Any], room_id: str, own_user_id: str) -> Message 
         thread=_text(relation.get("event_id")) if relation.get("rel_type") == "m.thread" else None,
         mentions=_mentions(content),
         pill=_pill_at_start(content.get("formatted_body"), own_user_id),
+        flaw=flaw,
     )
 
 

@@ -34,12 +34,14 @@ class Inbox:
         message: Callable[[Message], Awaitable[None]],
         reaction: Callable[[Reaction], Awaitable[None]],
         invite: Callable[[Entry], Awaitable[None]],
+        unreadable: Callable[[Entry], Awaitable[None]],
+        verification: Callable[[Entry], Awaitable[None]],
     ) -> None:
         self._journal = journal
         self._own_user_id = own_user_id
         self._message = message
         self._reaction = reaction
-        self._invite = invite
+        self._others = {"invite": invite, "unreadable": unreadable, "verification": verification}
         self._arrived = asyncio.Event()
         self._stopping = asyncio.Event()
         self._busy: dict[str, asyncio.Task[None]] = {}
@@ -94,10 +96,11 @@ class Inbox:
             self._journal.done(entry.seq)
 
     async def _handle(self, entry: Entry) -> None:
-        if entry.kind == "invite":
-            await self._invite(entry)
+        if entry.kind in self._others:
+            await self._others[entry.kind](entry)
             return
-        event = parse(entry.source, entry.room_id, self._own_user_id)
+        flaw = entry.kind.partition(":")[2] or None
+        event = parse(entry.source, entry.room_id, self._own_user_id, flaw)
         if isinstance(event, Message):
             await self._message(event)
         elif isinstance(event, Reaction):

@@ -9,6 +9,7 @@ from typing import Any, cast
 from bot.errors import ChatUnavailable
 from bot.matrix import session as sessions
 from bot.matrix.client import GuardedClient, log_in
+from bot.matrix.crypto.server import Server
 from bot.matrix.membership import OPEN_JOIN_RULES
 
 _SEND = "m.room.message"
@@ -29,6 +30,11 @@ class Inspection:
 
     def __init__(self, client: GuardedClient) -> None:
         self._client = client
+
+    @property
+    def server(self) -> Server:
+        """The homeserver, for questions that are asked elsewhere."""
+        return self._client
 
     async def who(self) -> str:
         """Return the user id that the token belongs to."""

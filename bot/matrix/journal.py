@@ -5,10 +5,14 @@ transaction: after a crash they agree. One process and one device own it.
 """
 
 import json
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import Any
+
+from bot.matrix.crypto.store import Rows
+
+MOST_KEPT = 1000
+"""How many events of a room are kept that cannot be decrypted."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS journal_cursor (
@@ -25,6 +29,11 @@ CREATE TABLE IF NOT EXISTS journal_gap (
     PRIMARY KEY (room_id, batch)
 );
 CREATE TABLE IF NOT EXISTS journal_room (room_id TEXT PRIMARY KEY);
+CREATE TABLE IF NOT EXISTS journal_unreadable (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, event_id TEXT NOT NULL UNIQUE, room_id TEXT NOT NULL, sender TEXT NOT NULL,
+    session_id TEXT NOT NULL, source TEXT NOT NULL, batch INTEGER NOT NULL, since REAL NOT NULL, told INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX IF NOT EXISTS journal_unreadable_session ON journal_unreadable (session_id);
 """
 
 _NOT_BEHIND_A_GAP = """
@@ -39,17 +48,13 @@ ORDER BY batch, part, seq LIMIT 1
 """  # noqa: S608  (constants)
 
 
-class _Connection(Protocol):
-    """The part of peewee's database that is used here."""
-
-    def execute_sql(self, sql: str, params: Sequence[object] | None = None) -> Any: ...
-
-    def atomic(self) -> Any: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Something that came and is not done. `kind`: `event` (a timeline event) or `invite`; `source`: the event as it came."""
+    """Something that came and is not done. `source`: the event, as it would have come without encryption.
+
+    `kind`: `event`; `event:<flaw>` for one that must not be obeyed, and why (`bot.command.Message.flaw`); `invite`; `unreadable` for one
+    that could not be decrypted in time; `to_device`.
+    """
 
     seq: int
     event_id: str
@@ -72,21 +77,25 @@ class Gap:
     awaits_join: bool
 
 
-class Journal:
-    """Inbox, gaps and place in the stream. All calls are synchronous and short."""
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """An event that cannot be decrypted now. `batch`: where it belongs."""
+
+    event_id: str
+    room_id: str
+    source: dict[str, Any]
+    batch: int
+
+
+class Journal(Rows):
+    """Inbox, gaps, place in the stream, and what cannot be read yet."""
+
+    schema = _SCHEMA
 
     def __init__(self, database: object) -> None:
-        self._database = cast("_Connection", database)
+        super().__init__(database)
         for pragma in ("journal_mode=WAL", "synchronous=FULL"):
-            self._database.execute_sql(f"PRAGMA {pragma}")
-        for statement in _SCHEMA.split(";"):
-            self._database.execute_sql(statement)
-
-    @contextmanager
-    def transaction(self) -> Generator[None]:
-        """Everything inside, nio's own writes too, is written as a whole or not at all."""
-        with self._database.atomic():
-            yield
+            self._run(f"PRAGMA {pragma}")
 
     def next_batch(self) -> str | None:
         """Return the token from which the next sync goes on, or None before the first."""
@@ -160,11 +169,62 @@ class Journal:
         self._run("DELETE FROM journal_room WHERE room_id = ?", room_id)
         self._run("DELETE FROM journal_gap WHERE room_id = ?", room_id)
 
-    def _run(self, sql: str, *values: object) -> None:
-        self._database.execute_sql(sql, values)
+    # What cannot be decrypted, or not yet
 
-    def _one(self, sql: str, *values: object) -> tuple[Any, ...] | None:
-        return self._database.execute_sql(sql, values).fetchone()
+    def keep(self, source: Mapping[str, Any], room_id: str, *, session_id: str, batch: int, now: float) -> None:
+        """Keep an event until its key comes. `now`: seconds since 1970. Of each room, the newest are kept, up to `MOST_KEPT`."""
+        self._run(
+            "INSERT INTO journal_unreadable (event_id, room_id, sender, session_id, source, batch, since) VALUES (?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT DO NOTHING",
+            source["event_id"],
+            room_id,
+            source["sender"],
+            session_id,
+            json.dumps(source),
+            batch,
+            now,
+        )
+        self._run(
+            "DELETE FROM journal_unreadable WHERE room_id = ? AND seq <= (SELECT seq FROM journal_unreadable WHERE room_id = ?"
+            " ORDER BY seq DESC LIMIT 1 OFFSET ?)",
+            room_id,
+            room_id,
+            MOST_KEPT,
+        )
 
-    def _all(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
-        return self._database.execute_sql(sql, values).fetchall()
+    def unreadable(self, session_id: str | None = None) -> list[Unreadable]:
+        """Return what is kept, oldest first: that of a session, or all."""
+        condition, values = ("", ()) if session_id is None else ("WHERE session_id = ?", (session_id,))
+        found = self._all(f"SELECT event_id, room_id, source, batch FROM journal_unreadable {condition} ORDER BY seq", *values)  # noqa: S608  (constants)
+        return [Unreadable(row[0], row[1], json.loads(row[2]), row[3]) for row in found]
+
+    def let_go(self, event_id: str) -> None:
+        """Keep an event no longer."""
+        self._run("DELETE FROM journal_unreadable WHERE event_id = ?", event_id)
+
+    def give_word(self, before: float) -> int:
+        """Make an entry `unreadable` for each sender of whom something in a room has been kept since `before`; return how many.
+
+        The events stay: their key may come later.
+        """
+        due = self._all(
+            "SELECT event_id, room_id, sender, batch, min(seq) FROM journal_unreadable WHERE since <= ? AND told = 0"
+            " GROUP BY room_id, sender",
+            before,
+        )
+        if due:
+            with self.transaction():
+                for event_id, room_id, sender, batch, _seq in due:
+                    source = {"event_id": event_id, "sender": sender}
+                    self.add(event_id=f"unreadable:{event_id}", room_id=room_id, kind="unreadable", source=source, batch=batch)
+                self._run("UPDATE journal_unreadable SET told = 1 WHERE since <= ?", before)
+        return len(due)
+
+    def forget(self, before: float) -> int:
+        """Let go of what has been kept since `before`: its key will not come any more. Return how much that was."""
+        gone = self._all("DELETE FROM journal_unreadable WHERE since <= ? RETURNING event_id", before)
+        return len(gone)
+
+    def unreadable_rooms(self) -> dict[str, int]:
+        """Return how many events are kept, by room id."""
+        return {row[0]: row[1] for row in self._all("SELECT room_id, count(*) FROM journal_unreadable GROUP BY room_id")}

@@ -11,6 +11,9 @@ from bot.config import MatrixConfig, secret
 from bot.errors import ChatUnavailable
 from bot.matrix import session as sessions
 from bot.matrix.client import GuardedClient, log_in
+from bot.matrix.crypto.encryption import Encryption
+from bot.matrix.dropping import dropping
+from bot.matrix.events import READ_TYPES, VERIFICATION_TYPES
 from bot.matrix.journal import Journal
 from bot.matrix.session import Session
 from bot.waiting import pause
@@ -52,11 +55,14 @@ async def _patiently(matrix: MatrixConfig, password: str) -> tuple[str, str]:
 
 
 @contextlib.asynccontextmanager
-async def opened(matrix: MatrixConfig, session: Session) -> AsyncGenerator[tuple[GuardedClient, Journal]]:
-    """Give a client for a login, with the device's journal open."""
+async def opened(matrix: MatrixConfig, session: Session) -> AsyncGenerator[tuple[GuardedClient, Journal, Encryption]]:
+    """Give a client for a login, with the device's journal open and its encryption loaded."""
     logs.hide([session.access_token])
     client = GuardedClient(matrix.homeserver, session.user_id, session.device_id, matrix.state_dir)
     try:
-        yield client, Journal(client.resume(session.access_token))
+        database = client.resume(session.access_token)
+        kinds = (*READ_TYPES, *VERIFICATION_TYPES)
+        encryption = Encryption(client, client.olm, database, dropping(), kinds=kinds, only_signed=matrix.only_signed_devices)
+        yield client, Journal(database), encryption
     finally:
         await client.close()

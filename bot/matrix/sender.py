@@ -1,13 +1,18 @@
 """Sends events, and finds again what was sent. Only the drain calls it."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Mapping
-from typing import Any, cast
-
-from nio import LocalProtocolError, MessageDirection, RoomMessagesResponse, RoomSendResponse, SendRetryError
+from typing import Any
+from urllib.parse import quote, urlencode
 
 from bot.errors import ChatRefused, ChatUnavailable, LoginFailed
-from bot.matrix.client import GuardedClient, NetworkTrouble, refusal
+from bot.matrix.client import GuardedClient
+from bot.matrix.crypto.attachments import encrypted
+from bot.matrix.crypto.decryption import ENCRYPTED, Undecryptable, Worthless
+from bot.matrix.crypto.encryption import Encryption
+from bot.matrix.crypto.values import object_of, objects_of
+from bot.matrix.events import room_path
 from bot.rendering.content import KEY_FIELD
 
 _PAGES = 20
@@ -17,60 +22,68 @@ _PAGE = 100
 class RoomSender:
     """The chat, as the drain sees it."""
 
-    def __init__(self, client: GuardedClient) -> None:
+    def __init__(self, client: GuardedClient, encryption: Encryption) -> None:
         self._client = client
-        self._encrypting = asyncio.Lock()  # nio's key sharing is not made for two at once
+        self._encryption = encryption
+        self._in_room: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)  # one sharing of keys at a time
 
     async def send(self, room_id: str, event_type: str, content: Mapping[str, object], transaction_id: str) -> str:
         """Send an event and return its id. Raises `ChatUnavailable`, or `ChatRefused` if another try is pointless for now."""
-        room: Any = self._client.rooms.get(room_id)
-        if room is None:
+        if room_id not in self._client.rooms:
             raise ChatRefused("we are not in this room")
-        if self._client.olm is None:
-            raise ChatRefused("the encryption store is not loaded: nio would send clear text")
-        if not room.encrypted:
-            return await self._send(room_id, event_type, content, transaction_id)
-        async with self._encrypting:
-            return await self._send(room_id, event_type, content, transaction_id)
-
-    async def _send(self, room_id: str, event_type: str, content: Mapping[str, object], transaction_id: str) -> str:
         try:
-            answer = await self._client.room_send(
-                room_id, event_type, dict(content), tx_id=transaction_id, ignore_unverified_devices=True
-            )
-        except (*NetworkTrouble, LocalProtocolError, SendRetryError) as error:
-            raise ChatUnavailable(f"{type(error).__name__}: {error}") from error
-        finally:
-            self._client.sharing_session.pop(room_id, None)  # a sharing that was cut off would block the room for ever
-        if isinstance(answer, RoomSendResponse):
-            return answer.event_id
-        status: int = getattr(answer.transport_response, "status", 0)
-        error = refusal({"errcode": answer.status_code, "error": answer.message, "retry_after_ms": answer.retry_after_ms}, status)
-        if isinstance(error, LoginFailed):
+            async with self._in_room[room_id]:
+                kind, body = await self._encryption.encrypt(room_id, event_type, content)
+                path = f"{room_path(room_id)}/send/{quote(kind, safe='')}/{quote(transaction_id, safe='')}"
+                answer = await self._client.call("PUT", path, body)
+        except LoginFailed as error:
             raise ChatUnavailable(str(error)) from error  # the sync loop finds out as well, and ends the process
-        raise error
+        event_id = answer.get("event_id")
+        if not isinstance(event_id, str):
+            raise ChatUnavailable("no event id in the answer")
+        return event_id
+
+    async def upload(self, room_id: str, name: str, mimetype: str, data: bytes) -> dict[str, object]:
+        """Upload a file for a room and return what says in an event where it is: `url`, or `file` if the room is encrypted.
+
+        Raises as `send`. `name` is not told to the homeserver: it stands in the event.
+        """
+        del name
+        if room_id not in self._client.rooms:
+            raise ChatRefused("we are not in this room")
+        try:
+            if await self._encryption.rooms.settings(room_id) is None:
+                return {"url": await self._client.upload_media(data, mimetype)}
+            ciphertext, file = encrypted(data)
+            return {"file": {**file, "url": await self._client.upload_media(ciphertext, "application/octet-stream")}}
+        except LoginFailed as error:
+            raise ChatUnavailable(str(error)) from error
 
     async def find(self, room_id: str, key: str) -> str | None:
         """Return the id of our own event that carries `key`, looking back through the newest 2,000 events of the room."""
         token: str | None = None
         for _ in range(_PAGES):
             page = await self._page(room_id, token)
-            for event in page.chunk:
-                source = event.source
-                content: Any = source.get("content")
-                ours = source.get("sender") == self._client.user_id and isinstance(content, dict)
-                if ours and cast("dict[str, Any]", content).get(KEY_FIELD) == key:
-                    return source["event_id"]
-            token = page.end
-            if not token or not page.chunk:
+            for event in objects_of(page.get("chunk")):
+                if event.get("sender") == self._client.user_id and self._content(event, room_id).get(KEY_FIELD) == key:
+                    return str(event["event_id"])
+            token = page.get("end")
+            if not token or not page.get("chunk"):
                 return None
         return None
 
-    async def _page(self, room_id: str, token: str | None) -> RoomMessagesResponse:
+    def _content(self, event: Mapping[str, Any], room_id: str) -> dict[str, Any]:
+        """Return what an event of ours says; nothing if it cannot be read any more."""
+        if event.get("type") != ENCRYPTED:
+            return object_of(event.get("content"))
         try:
-            page = await self._client.room_messages(room_id, start=token or "", direction=MessageDirection.back, limit=_PAGE)
-        except NetworkTrouble as error:
-            raise ChatUnavailable(f"{type(error).__name__}: {error}") from error
-        if not isinstance(page, RoomMessagesResponse):
-            raise ChatUnavailable(str(page))
-        return page
+            return self._encryption.decrypt(event, room_id).source["content"]
+        except (Undecryptable, Worthless):
+            return {}
+
+    async def _page(self, room_id: str, token: str | None) -> dict[str, Any]:
+        query = {"dir": "b", "limit": str(_PAGE)} | ({"from": token} if token else {})
+        try:
+            return await self._client.call("GET", f"{room_path(room_id)}/messages?{urlencode(query)}")
+        except LoginFailed as error:
+            raise ChatUnavailable(str(error)) from error

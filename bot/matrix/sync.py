@@ -1,33 +1,29 @@
 """The sync loop: what comes from the homeserver is in the journal before anything is done with it.
 
-Each turn, in this order: sync (one transaction: keys, inbox, gaps, place in the stream), key chores, filling of gaps. Effects and sends are
-other tasks' work. No callbacks, no `sync_forever`.
+Each turn, in this order: sync (one transaction: keys, inbox, gaps, place in the stream), key chores, filling of gaps, another look at what
+could not be decrypted. Effects and sends are other tasks' work. No callbacks, no `sync_forever`.
 """
 
 import asyncio
+import json
 import random
-from collections.abc import Callable
-from http import HTTPStatus
-from typing import Any, cast
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlencode
 
 import structlog
-from nio import (
-    ErrorResponse,
-    InviteMemberEvent,
-    KeysQueryError,
-    KeysUploadError,
-    LocalProtocolError,
-    MessageDirection,
-    RoomInfo,
-    RoomMessagesResponse,
-    SyncError,
-    SyncResponse,
-)
+from nio import SyncResponse
 
-from bot.errors import LoginFailed
-from bot.matrix.client import GuardedClient, NetworkTrouble
-from bot.matrix.events import readable
-from bot.matrix.journal import Gap, Journal
+from bot import metrics
+from bot.errors import ChatRefused, ChatUnavailable
+from bot.matrix.client import GuardedClient, JournalDiverged
+from bot.matrix.crypto.decryption import ENCRYPTED, Undecryptable, Worthless
+from bot.matrix.crypto.encryption import Encryption
+from bot.matrix.crypto.guards import parsed_sync
+from bot.matrix.crypto.values import object_of, objects_of
+from bot.matrix.events import readable, room_path, verifies
+from bot.matrix.journal import Gap, Journal, Unreadable
 from bot.waiting import pause, unless
 
 log = structlog.get_logger(__name__)
@@ -43,34 +39,57 @@ _STATE_TYPES = [
     "m.room.member",
     "m.room.tombstone",
 ]
-_FILTER: dict[str, Any] = {
-    "presence": {"types": []},
-    "account_data": {"types": []},
-    "room": {
-        "timeline": {"limit": 50, "lazy_load_members": True},
-        "state": {"types": _STATE_TYPES, "lazy_load_members": True},
-        "ephemeral": {"types": []},
+_FILTER = json.dumps(
+    {
+        "presence": {"types": []},
         "account_data": {"types": []},
-    },
-}
+        "room": {
+            "timeline": {"limit": 50, "lazy_load_members": True},
+            "state": {"types": _STATE_TYPES, "lazy_load_members": True},
+            "ephemeral": {"types": []},
+            "account_data": {"types": []},
+        },
+    }
+)
 _LONG_POLL_MS = 30_000
 _DEADLINE = 60.0
 _FIRST_DEADLINE = 300.0
 _LONGEST_PAUSE = 60.0
 _PAGE = 200
-_WILL_NEVER_COME = (HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND)
+_KEPT_FOR = 7 * 24 * 3600.0
+"""Seconds for which an event is kept that cannot be decrypted: keys that have not come in a week will not come."""
 
 
 class SyncLoop:
-    """Keeps the journal up to date. `arrived` is called when there is something new in it."""
+    """Keeps the journal up to date. `arrived` is called when there is something new in it.
 
-    def __init__(self, client: GuardedClient, journal: Journal, arrived: Callable[[], None]) -> None:
+    `patience`: seconds after which somebody is told that an event of theirs could not be decrypted; `now`: seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        client: GuardedClient,
+        journal: Journal,
+        encryption: Encryption,
+        arrived: Callable[[], None],
+        *,
+        patience: float,
+        now: Callable[[], float],
+    ) -> None:
         self._client = client
         self._journal = journal
+        self._encryption = encryption
         self._arrived = arrived
+        self._dropped = encryption.dropped
+        self._patience = patience
+        self._now = now
         self._fresh = True  # the next sync asks for the whole state: nio forgets its rooms with the process
+        self._synced_at: float | None = None
         self._stopping = asyncio.Event()
-        client.write_syncs_with(journal.transaction, self._record)
+
+    def silent_for(self) -> float | None:
+        """Return the seconds since the last sync that worked, None if there was none yet."""
+        return None if self._synced_at is None else time.monotonic() - self._synced_at
 
     def stop(self) -> None:
         """End `run` after the turn that is under way; a waiting sync is cut off (it has written nothing yet)."""
@@ -80,91 +99,153 @@ class SyncLoop:
         """Sync until `stop()`. Raises `LoginFailed` when the homeserver does not know us any more."""
         failures = 0
         while not self._stopping.is_set():
-            if await unless(self._stopping, self.turn()) is not False:
-                failures = 0
-            else:
-                failures += 1
-                await pause(min(_LONGEST_PAUSE, 2.0 ** min(failures, 6)) * random.uniform(0.5, 1.0), self._stopping)  # noqa: S311  (spreads retries)
+            arrived = await unless(self._stopping, self.turn(wait_ms=_LONG_POLL_MS))
+            failures = 0 if arrived else failures + 1
+            if not arrived:
+                seconds = min(_LONGEST_PAUSE, 2.0 ** min(failures, 6)) * random.uniform(0.5, 1.0)  # noqa: S311  (spreads retries)
+                await pause(seconds, self._stopping)
 
-    async def turn(self, *, wait_ms: int = _LONG_POLL_MS) -> bool:
-        """Do one sync and its chores. Return whether it worked."""
+    async def turn(self, wait_ms: int) -> bool:
+        """Sync once and do the chores. Return whether it worked. Raises `LoginFailed`, `JournalDiverged` and `StoreLost`."""
+        since = self._journal.next_batch()
+        query = {"timeout": str(wait_ms), "filter": _FILTER} | ({"since": since} if since else {})
+        query |= {"full_state": "true"} if self._fresh else {}
         try:
-            async with asyncio.timeout(_FIRST_DEADLINE if self._fresh else _DEADLINE):
-                answer = await self._client.sync(
-                    timeout=max(wait_ms, 1),
-                    sync_filter=_FILTER,
-                    since=self._journal.next_batch(),
-                    full_state=self._fresh or None,
-                )
-        except NetworkTrouble as error:
-            log.warning("sync_failed", reason=f"{type(error).__name__}: {error}")
+            raw = await self._client.call("GET", f"/sync?{urlencode(query)}", seconds=_FIRST_DEADLINE if self._fresh else _DEADLINE)
+        except ChatUnavailable as error:
+            log.warning("sync_failed", reason=str(error))
+            metrics.sync_failures.inc()
             return False
-        if isinstance(answer, SyncError):
-            if answer.status_code in ("M_UNKNOWN_TOKEN", "M_MISSING_TOKEN"):
-                raise LoginFailed(f"{answer.status_code} {answer.message}")
-            log.warning("sync_failed", reason=str(answer), status=_status(answer))
+        parsed = parsed_sync(
+            {**raw, "to_device": {"events": []}}, self._dropped
+        )  # what was sent to our device is not for nio to parse
+        if parsed is None:
+            log.warning("sync_failed", reason="what the homeserver answered is not a sync")
+            metrics.sync_failures.inc()
             return False
+        self._write(raw, parsed, since)
         self._fresh = False
-        await self._key_chores()
+        self._synced_at = time.monotonic()
+        metrics.last_sync.set(self._now())
+        learned = await self._encryption.chores()
         await self._fill_gaps()
+        if learned:
+            self._read_again(None)
+        self._look_after_unreadable()
         self._arrived()
         return True
 
-    # What is written down of a sync; called inside the transaction.
+    # What is written down of a sync
 
-    def _record(self, answer: SyncResponse) -> None:
-        since = self._journal.next_batch()
-        batch = self._journal.advance(answer.next_batch)
-        for room_id, info in answer.rooms.join.items():
-            self._record_room(room_id, info, since, batch)
-        for room_id, invite in answer.rooms.invite.items():
-            self._record_invite(room_id, cast("list[object]", invite.invite_state), batch)
-        for room_id in answer.rooms.leave:
+    def _write(self, raw: dict[str, Any], parsed: SyncResponse, since: str | None) -> None:
+        """Write all that a sync says, or end the process: what nio has in memory and what stands on disk must not disagree."""
+        try:
+            with self._journal.transaction():
+                batch = self._journal.advance(parsed.next_batch)
+                self._client.digest(parsed)
+                came = self._encryption.learn(raw, batch)
+                self._record_to_device(objects_of(object_of(raw.get("to_device")).get("events")), batch)
+                self._record(raw, since, batch)
+                self._read_again(came)
+        except Exception as error:  # whatever it was, memory and disk disagree now: raised on, never hidden
+            log.exception("sync_not_written")
+            raise JournalDiverged(str(error)) from error
+
+    def _record(self, raw: Mapping[str, Any], since: str | None, batch: int) -> None:
+        rooms = object_of(raw.get("rooms"))
+        for room_id, room in object_of(rooms.get("join")).items():
+            self._record_room(room_id, object_of(object_of(room).get("timeline")), since, batch)
+        for room_id, room in object_of(rooms.get("invite")).items():
+            self._record_invite(room_id, objects_of(object_of(object_of(room).get("invite_state")).get("events")), batch)
+        for room_id in object_of(rooms.get("leave")):
             self._client.rooms.pop(room_id, None)  # nio keeps rooms that it was thrown out of
             self._client.invited_rooms.pop(room_id, None)
             self._journal.leave_room(room_id)
             log.info("room_left", room=room_id)
 
-    def _record_room(self, room_id: str, info: RoomInfo, since: str | None, batch: int) -> None:
+    def _record_to_device(self, events: Sequence[Mapping[str, Any]], batch: int) -> None:
+        for number, event in enumerate(events):
+            if verifies(event):
+                room = f"to_device:{event.get('sender')}"  # not a room, but worked off in order as one
+                event_id = f"to_device:{batch}:{number}"
+                self._journal.add(event_id=event_id, room_id=room, kind="verification", source=dict(event), batch=batch)
+
+    def _record_room(self, room_id: str, timeline: Mapping[str, Any], since: str | None, batch: int) -> None:
         known = self._journal.enter_room(room_id)
         if since is None:
             return  # a new device: what was said before it existed is not for it
-        sources = _sources(cast("list[object]", info.timeline.events))
+        sources = objects_of(timeline.get("events"))
         joined_at = None if known else _own_join(sources, self._client.user_id)
-        if info.timeline.limited and joined_at is None and info.timeline.prev_batch:
-            self._journal.open_gap(Gap(room_id, batch, since, info.timeline.prev_batch, awaits_join=not known))
+        previous = timeline.get("prev_batch")
+        if timeline.get("limited") and joined_at is None and isinstance(previous, str):
+            self._journal.open_gap(Gap(room_id, batch, since, previous, awaits_join=not known))
         for source in sources[joined_at + 1 if joined_at is not None else 0 :]:
-            self._add(room_id, source, batch, fills_gap=False)
+            self._take(room_id, source, batch)
 
-    def _record_invite(self, room_id: str, state: list[object], batch: int) -> None:
+    def _record_invite(self, room_id: str, state: Sequence[Mapping[str, Any]], batch: int) -> None:
         for event in state:
-            if isinstance(event, InviteMemberEvent) and event.state_key == self._client.user_id and event.membership == "invite":
-                source = {"inviter": event.sender}
+            membership = object_of(event.get("content")).get("membership")
+            if event.get("type") == "m.room.member" and event.get("state_key") == self._client.user_id and membership == "invite":
+                source = {"inviter": event.get("sender")}
                 self._journal.add(event_id=f"invite:{room_id}:{batch}", room_id=room_id, kind="invite", source=source, batch=batch)
 
-    def _add(self, room_id: str, source: dict[str, Any], batch: int, *, fills_gap: bool) -> None:
-        if readable(source, self._client.user_id):
+    def _take(self, room_id: str, source: Mapping[str, Any], batch: int, *, fills_gap: bool = False) -> None:
+        """Write an event of a timeline into the inbox, decrypted; or keep it until it can be."""
+        if source.get("type") != ENCRYPTED:
+            spoken = source.get("type") == "m.room.message"
+            in_clear = spoken and self._encryption.rooms.encrypted_at(room_id, source.get("origin_server_ts"))
+            self._add(room_id, source, "event:plaintext" if in_clear else "event", batch, fills_gap=fills_gap)
+            return
+        try:
+            plain = self._encryption.decrypt(source, room_id)
+        except Undecryptable as error:
+            if source.get("sender") == self._client.user_id:
+                return
+            metrics.undecryptable_events.inc()
+            log.info("event_kept", event_id=source["event_id"], reason=error.reason, session=error.session_id)
+            self._journal.keep(source, room_id, session_id=error.session_id, batch=batch, now=self._now())
+        except Worthless as error:
+            self._dropped("megolm", error.reason, str(source.get("sender")))
+        else:
+            heard = plain.device.signed or not self._encryption.only_signed
+            self._add(room_id, plain.source, "event" if heard else "event:unsigned", batch, fills_gap=fills_gap)
+
+    def _add(self, room_id: str, source: Mapping[str, Any], kind: str, batch: int, *, fills_gap: bool) -> None:
+        if verifies(source) and isinstance(source.get("event_id"), str):  # our other devices' words matter as well
+            kind = "verification"
+        if kind == "verification" or readable(source, self._client.user_id):
             self._journal.add(
-                event_id=source["event_id"], room_id=room_id, kind="event", source=source, batch=batch, fills_gap=fills_gap
+                event_id=source["event_id"], room_id=room_id, kind=kind, source=dict(source), batch=batch, fills_gap=fills_gap
             )
 
-    # Chores after a sync.
+    # What could not be decrypted
 
-    async def _key_chores(self) -> None:
-        """Upload and ask for keys, as far as it is due. What fails is due again after the next sync."""
+    def _read_again(self, session_ids: Collection[str] | None) -> None:
+        """Try once more what was kept: that of these sessions, or all. What can be read now goes into the inbox, at its place."""
+        kept = self._journal.unreadable() if session_ids is None else [e for s in session_ids for e in self._journal.unreadable(s)]
+        for event in kept:
+            with self._journal.transaction():
+                if self._is_ready(event):
+                    self._journal.let_go(event.event_id)
+                    self._take(event.room_id, event.source, event.batch)
+
+    def _is_ready(self, event: Unreadable) -> bool:
         try:
-            if self._client.should_upload_keys:
-                uploaded = await self._client.keys_upload()
-                if isinstance(uploaded, KeysUploadError):
-                    log.warning("keys_not_uploaded", reason=str(uploaded))
-            if self._client.should_query_keys:
-                queried = await self._client.keys_query()
-                if isinstance(queried, KeysQueryError):
-                    log.warning("keys_not_queried", reason=str(queried))
-        except (*NetworkTrouble, LocalProtocolError) as error:
-            log.warning("key_chores_failed", reason=f"{type(error).__name__}: {error}")
-        except Exception:  # anybody's keys pass through nio here; what it cannot bear must not end the bot
-            log.exception("key_chores_failed")
+            self._encryption.decrypt(event.source, event.room_id)
+        except Undecryptable:
+            return False
+        except Worthless:
+            return True
+        return True
+
+    def _look_after_unreadable(self) -> None:
+        now = self._now()
+        told = self._journal.give_word(now - self._patience)
+        gone = self._journal.forget(now - _KEPT_FOR)
+        if told or gone:
+            log.warning("events_unreadable", waiting_too_long=told, given_up=gone)
+
+    # Gaps
 
     async def _fill_gaps(self) -> None:
         """Fetch what the syncs left out, page by page; each page is written with the token where the next begins."""
@@ -173,50 +254,37 @@ class SyncLoop:
             while current is not None and not self._stopping.is_set():
                 try:
                     current = await self._fill_page(current)
-                except NetworkTrouble as error:
-                    log.warning("gap_not_filled", room=gap.room_id, reason=f"{type(error).__name__}: {error}")
+                except ChatRefused as error:
+                    log.error("gap_lost", room=gap.room_id, reason=str(error))
+                    self._journal.close_gap(gap)
+                    current = None
+                except ChatUnavailable as error:
+                    log.warning("gap_not_filled", room=gap.room_id, reason=str(error))
                     current = None  # the other rooms do not wait for this one
 
     async def _fill_page(self, gap: Gap) -> Gap | None:
-        page = await self._client.room_messages(
-            gap.room_id, start=gap.start, end=gap.stop, direction=MessageDirection.front, limit=_PAGE
-        )
-        if not isinstance(page, RoomMessagesResponse):
-            if _status(page) in _WILL_NEVER_COME:
-                log.error("gap_lost", room=gap.room_id, reason=str(page))
-                self._journal.close_gap(gap)
-                return None
-            raise TimeoutError(str(page))
-        sources = _sources(page.chunk)
+        query = urlencode({"dir": "f", "from": gap.start, "to": gap.stop, "limit": str(_PAGE)})
+        page = await self._client.call("GET", f"{room_path(gap.room_id)}/messages?{query}")
+        sources, end = objects_of(page.get("chunk")), page.get("end")
         joined_at = _own_join(sources, self._client.user_id) if gap.awaits_join else -1
-        finished = not page.end or page.end == gap.stop or not page.chunk
         with self._journal.transaction():
             if joined_at is not None:
                 for source in sources[joined_at + 1 :]:
-                    self._add(gap.room_id, source, gap.batch, fills_gap=True)
-            if finished:
+                    self._take(gap.room_id, source, gap.batch, fills_gap=True)
+            if not isinstance(end, str) or end == gap.stop or not sources:
                 self._journal.close_gap(gap)
                 return None
-            rest = Gap(gap.room_id, gap.batch, str(page.end), gap.stop, awaits_join=gap.awaits_join and joined_at is None)
+            rest = Gap(gap.room_id, gap.batch, end, gap.stop, awaits_join=gap.awaits_join and joined_at is None)
             self._journal.open_gap(rest)
             return rest
 
 
-def _sources(events: list[Any]) -> list[dict[str, Any]]:
-    return [source for event in events if isinstance(source := getattr(event, "source", None), dict)]
-
-
-def _own_join(sources: list[dict[str, Any]], user_id: str) -> int | None:
+def _own_join(sources: Sequence[Mapping[str, Any]], user_id: str) -> int | None:
     """Return where our own join stands, or None. A change of our name is a join as well, but follows one."""
     for position, source in enumerate(sources):
         if source.get("type") != "m.room.member" or source.get("state_key") != user_id:
             continue
-        unsigned = cast("dict[str, Any]", source.get("unsigned") or {})
-        before = cast("dict[str, Any]", unsigned.get("prev_content") or {})
-        if source.get("content", {}).get("membership") == "join" and before.get("membership") != "join":
+        before = object_of(object_of(source.get("unsigned")).get("prev_content"))
+        if object_of(source.get("content")).get("membership") == "join" and before.get("membership") != "join":
             return position
     return None
-
-
-def _status(answer: ErrorResponse) -> int | None:
-    return getattr(answer.transport_response, "status", None)

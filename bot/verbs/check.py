@@ -10,7 +10,11 @@ from bot.db.engine import connect, is_there, reason_of
 from bot.db.labs import every as every_lab
 from bot.db.schema import newest_version, version_of
 from bot.errors import ChatUnavailable, LoginFailed, Text, text
+from bot.matrix.crypto.identity import Identity, Kind
+from bot.matrix.crypto.identity_file import IdentityUnreadable
 from bot.matrix.inspection import Inspection, inspect
+from bot.matrix.own_device import identity_file, kept_session
+from bot.verbs.device import of_standing
 
 Say = Callable[[Text], None]
 
@@ -32,7 +36,7 @@ async def check(config: Config, say: Say) -> int:
     """Say every finding as it is made. Return 0 if nothing has to be mended, else 1."""
     good = True
     say(Finding(True, text("Die Konfiguration ist vollständig.")).line())
-    for findings in (_database(config), _homeserver(config)):
+    for findings in (_database(config), _identity_file(config), _homeserver(config)):
         async for finding in findings:
             say(finding.line())
             good = good and finding.good is not False
@@ -100,12 +104,53 @@ async def _homeserver(config: Config) -> AsyncIterator[Finding]:
                 )
                 return
             yield Finding(True, text("Homeserver: angemeldet als %(who)s.", who=who))
+            async for finding in _identity(config, inspection):
+                yield finding
             async for finding in _rooms(config, inspection):
                 yield finding
     except LoginFailed as error:
         yield Finding(False, text("Homeserver: keine Anmeldung: %(reason)s", reason=str(error)))
     except ChatUnavailable as error:
         yield Finding(False, text("Homeserver: %(url)s antwortet nicht: %(reason)s", url=matrix.homeserver, reason=str(error)))
+
+
+async def _identity_file(config: Config) -> AsyncIterator[Finding]:
+    file = identity_file(config.matrix)
+    try:
+        seeds = file.load()
+    except IdentityUnreadable as error:
+        yield Finding(False, error.text)
+        return
+    if seeds is None:
+        yield Finding(None, text("%(file)s: noch keine Identität; netzwart run legt sie an.", file=str(file.path)))
+        return
+    yield Finding(True, text("%(file)s: die Identität ist da, und der Schlüssel passt.", file=str(file.path)))
+    if file.key_is_beside:
+        beside = text(
+            "%(key)s liegt im selben Ordner wie die Identität: wer ihn hat, kann sich als der Bot ausgeben (matrix.identity_key_file).",
+            key=str(file.key_file),
+        )
+        yield Finding(None, beside)
+
+
+async def _identity(config: Config, inspection: Inspection) -> AsyncIterator[Finding]:
+    """Compare the homeserver's identity with ours, and look whether our device is signed. Changes nothing."""
+    matrix = config.matrix
+    session = kept_session(matrix)
+    try:
+        standing = await Identity(inspection.server, matrix.user_id).look(
+            identity_file(matrix), session.device_id if session else None
+        )
+    except IdentityUnreadable:
+        return  # said already
+    good = {Kind.OURS: True, Kind.NOTHING: None}.get(standing.kind, False)
+    yield Finding(good, of_standing(standing))
+    if standing.kind is not Kind.OURS or session is None:
+        return
+    if standing.device_signed:
+        yield Finding(True, text("Das Gerät %(device)s ist beglaubigt.", device=session.device_id))
+    else:
+        yield Finding(False, text("Das Gerät %(device)s ist nicht beglaubigt: netzwart device sign", device=session.device_id))
 
 
 async def _rooms(config: Config, inspection: Inspection) -> AsyncIterator[Finding]:

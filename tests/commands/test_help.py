@@ -18,6 +18,7 @@ async def test_help_shows_what_the_caller_may_run_here(netz: Conversation) -> No
             "• sprache <de|en> – Wählt die Sprache, in der ich in diesem Raum antworte: de oder en.",
             "• suche <suchwort> – Sucht in Laboren, Programm und Berichten.",
             "• workshop [nummer] – Zeigt einen Workshop: den mit dieser Nummer, sonst den nächsten.",
+            "• zeitplan – Zeichnet das Programm: Phasen und Termine auf einer Zeitachse, so genau, wie sie bekannt sind.",
         )
     ]
 

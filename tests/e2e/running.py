@@ -210,6 +210,7 @@ class Net:
     mark: str
     people: dict[str, Person]
     rooms: dict[str, str] = field(default_factory=dict[str, str])
+    encrypted: bool = True
 
     @property
     def user_id(self) -> str:
@@ -308,7 +309,8 @@ class Net:
 
     async def more(self, name: str) -> Person:
         """Add somebody who is in no room, under a name of the test's own. They read along until the end."""
-        person = self.people[name] = await self._opened.enter_async_context(await _person(self.homeserver, name, self.mark))
+        folder = self.bot.folder / "people" if self.encrypted else None
+        person = self.people[name] = await self._opened.enter_async_context(await _person(self.homeserver, name, self.mark, folder))
         return person
 
     _opened: AsyncExitStack = field(default_factory=AsyncExitStack)
@@ -319,8 +321,9 @@ def alias_name(key: str, mark: str) -> str:
     return f"{key.replace(':', '-')}-{mark}"
 
 
-async def _person(homeserver: Homeserver, name: str, mark: str) -> Person:
-    return Person(homeserver.url, await homeserver.register(f"{name}-{mark}"), displayname=name.capitalize())
+async def _person(homeserver: Homeserver, name: str, mark: str, folder: Path | None) -> Person:
+    account = await homeserver.register(f"{name}-{mark}")
+    return Person(homeserver.url, account, displayname=name.capitalize(), folder=None if folder is None else folder / account.name)
 
 
 @asynccontextmanager
@@ -331,6 +334,7 @@ async def network(
     *,
     absent: Iterable[str] = (),
     filled: bool = True,
+    encrypted: bool = True,
     password: str | None = None,
     furnish: Callable[[Net], Any] | None = None,
 ) -> AsyncGenerator[Net]:
@@ -349,7 +353,7 @@ async def network(
         await fill(database_url)
     names = list(dict.fromkeys(name for people in PEOPLE.values() for name in people))
     async with AsyncExitStack() as opened:
-        net = Net(homeserver, bot, account, mark, {}, _opened=opened)
+        net = Net(homeserver, bot, account, mark, {}, encrypted=encrypted, _opened=opened)
         await asyncio.gather(*(net.more(name) for name in [*names, "xaver"]))
         await asyncio.gather(*(_make_room(net, key) for key in PEOPLE))
         if furnish is not None:
@@ -364,7 +368,7 @@ async def network(
 async def _make_room(net: Net, key: str) -> None:
     maker, *others = (net[name] for name in PEOPLE[key])
     invited = [other.user_id for other in others]
-    net.rooms[key] = await maker.create_room(NAMES[key], alias=alias_name(key, net.mark), invite=invited)
+    net.rooms[key] = await maker.create_room(NAMES[key], alias=alias_name(key, net.mark), invite=invited, encrypted=net.encrypted)
     await asyncio.gather(*(other.join(net.rooms[key]) for other in others))
 
 

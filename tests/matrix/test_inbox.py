@@ -42,7 +42,8 @@ class Handler:
 
 
 def _inbox(journal: Journal, handler: Handler) -> Inbox:
-    return Inbox(journal, "@bot:x", message=handler.message, reaction=handler.nothing, invite=handler.nothing)
+    others = dict.fromkeys(("invite", "unreadable", "verification"), handler.nothing)
+    return Inbox(journal, "@bot:x", message=handler.message, reaction=handler.nothing, **others)
 
 
 @pytest.mark.parametrize("trouble", [PoolTimeout("the pool is exhausted")], ids=["database busy"])

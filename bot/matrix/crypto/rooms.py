@@ -1,0 +1,120 @@
+"""Which rooms are encrypted, and who is to read in them.
+
+Once encrypted, always encrypted: no later event and no lost sync turns that off again (specification v1.18, 11.12.1). A room of which we
+know nothing is asked about before anything is said in it.
+"""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+from bot.matrix.crypto.decryption import MEGOLM
+from bot.matrix.crypto.server import Server, refusal
+from bot.matrix.crypto.store import Rows
+from bot.matrix.crypto.values import object_of
+
+KIND = "m.room.encryption"
+SETTLES = 3.0
+"""Seconds that others' clients get, after a room was encrypted or we have joined it, to learn of our device. A client that gets a key
+from a device that it does not know yet may shut out for good what comes with it (seen with matrix-js-sdk 37.5)."""
+
+
+class EncryptedRooms(Rows):
+    """What is known of encryption in rooms. `since`: milliseconds since 1970, by the homeserver's clock."""
+
+    schema = """
+    CREATE TABLE IF NOT EXISTS crypto_room (room_id TEXT PRIMARY KEY, settings TEXT NOT NULL, since INTEGER NOT NULL)
+    """
+
+    def __init__(self, database: object, server: Server, user_id: str, settles: float) -> None:
+        super().__init__(database)
+        self._settles = settles
+        self._server = server
+        self._user_id = user_id
+        self._known: dict[str, tuple[dict[str, Any], int]] = {
+            room_id: (json.loads(settings), since) for room_id, settings, since in self._all("SELECT * FROM crypto_room")
+        }
+        self._recipients: dict[str, frozenset[str]] = {}
+        self._versions: Counter[str] = Counter()
+        self._settled: dict[str, float] = {}
+
+    # What a sync says; called within its transaction.
+
+    def learn(self, room_id: str, event: Mapping[str, Any], *, just_now: bool) -> None:
+        """Take from a state event of a room what it says about encryption, and about who is to read.
+
+        `just_now`: it stands in the timeline; otherwise it may be as old as the room.
+        """
+        if event.get("type") == "m.room.member":
+            self.forget_readers(room_id)
+            if just_now and event.get("state_key") == self._user_id and object_of(event.get("content")).get("membership") == "join":
+                self._settle(room_id)
+        elif event.get("type") == KIND and event.get("state_key") == "":
+            at: Any = event.get("origin_server_ts")
+            self._encrypted(room_id, event.get("content"), at if isinstance(at, int) else 0)
+
+    def forget_readers(self, room_id: str) -> None:
+        """Ask again who is to read: something in the room was missed."""
+        self._versions[room_id] += 1
+        self._recipients.pop(room_id, None)
+
+    # What is known
+
+    def encrypted_at(self, room_id: str, milliseconds: object) -> bool:
+        """Whether the room was encrypted at that time, as far as we know."""
+        known = self._known.get(room_id)
+        return known is not None and isinstance(milliseconds, int) and milliseconds >= known[1]
+
+    def is_encrypted(self, room_id: str) -> bool:
+        """Whether the room is encrypted, as far as we know."""
+        return room_id in self._known
+
+    async def settings(self, room_id: str) -> Mapping[str, Any] | None:
+        """Return the content of a room's `m.room.encryption`, None if the homeserver says now that it has none. Raises as `Server.call`.
+
+        Not remembered: encryption may be switched on at any moment, and the sync that tells of it comes later.
+        """
+        known = self._known.get(room_id)
+        if known is not None:
+            return known[0]
+        status, answer = await self._server.ask("GET", f"/rooms/{quote(room_id, safe='')}/state/{KIND}/")
+        if status == HTTPStatus.NOT_FOUND and answer.get("errcode") == "M_NOT_FOUND":
+            return None
+        if status != HTTPStatus.OK:
+            raise refusal(answer, status)
+        with self.transaction():
+            self._encrypted(room_id, answer, 0)
+        return self._known[room_id][0]
+
+    async def recipients(self, room_id: str) -> frozenset[str]:
+        """Return the user ids of those who are to read what is said in a room now: who is joined. Raises as `Server.call`.
+
+        Not who is invited: their clients do not know our device yet, and would shut out what comes with its key.
+        """
+        while room_id not in self._recipients:
+            version = self._versions[room_id]
+            answer = await self._server.call("GET", f"/rooms/{quote(room_id, safe='')}/joined_members")
+            if version == self._versions[room_id]:  # otherwise somebody has come or gone while we asked
+                self._recipients[room_id] = frozenset(object_of(answer.get("joined")))
+        return self._recipients[room_id]
+
+    def settles_in(self, room_id: str) -> float:
+        """Return the seconds until something may be said in a room that is new to us, or newly encrypted; 0 or less: now."""
+        return self._settled.get(room_id, 0.0) - time.monotonic()
+
+    def _settle(self, room_id: str) -> None:
+        self._settled[room_id] = time.monotonic() + self._settles
+
+    def _encrypted(self, room_id: str, content: object, since: int) -> None:
+        settings = object_of(content)
+        before = self._known.get(room_id)
+        if before is not None and settings.get("algorithm") != MEGOLM:
+            return
+        if before is None:
+            self._settle(room_id)
+        self._known[room_id] = (settings, before[1] if before else since)
+        self._run("INSERT OR REPLACE INTO crypto_room VALUES (?, ?, ?)", room_id, json.dumps(settings), self._known[room_id][1])
