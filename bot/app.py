@@ -149,7 +149,15 @@ class Bot:
             unreadable=self._unreadable,
             verification=self._verifying.handle,
         )
-        self._sync = SyncLoop(client, journal, encryption, self._arrived, patience=_PATIENCE, now=lambda: clock.now().timestamp())
+        self._sync = SyncLoop(
+            client,
+            journal,
+            encryption,
+            self._arrived,
+            look=self._membership.look,
+            patience=_PATIENCE,
+            now=lambda: clock.now().timestamp(),
+        )
         self._observed = Observed(config.web.listen, database, journal, self._rooms, self._sync, clock)
         self._stopping = stopping
         self._rooms_known: frozenset[str] = frozenset()  # those that we are in, by key or id, as of the last sync

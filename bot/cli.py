@@ -209,6 +209,15 @@ def device_share(
     raise typer.Exit(_complete(share(_load(config), _terminal(), replace=replace)))
 
 
+@device.command(name="verify", help=_t("Vergleicht Emoji mit jemandem, der den Bot verifiziert."))
+def device_verify(config: ConfigPath = DEFAULT_CONFIG) -> None:
+    """Compare emoji with somebody who verifies the bot."""
+    from bot.verbs.device_verify import device_verify as verify
+
+    settings = _load(config)
+    raise typer.Exit(_complete(verify(settings.matrix.state_dir, language(settings), ask=typer.confirm, show=typer.echo)))
+
+
 def _terminal() -> "Terminal":
     """Return whoever called a verb. What it did is said to them; the log has only what they would not expect."""
     from bot.verbs.device import Terminal

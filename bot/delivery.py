@@ -118,11 +118,11 @@ class Drain:
         """Wait until something is written down, a room is free again, or the next retry comes."""
         try:
             async with self._database.begin() as session:
-                again = await deliveries.next_retry(session)
+                again = await deliveries.next_retry(session, self._clock.now())
         except Unavailable:
             again = None
         pause = _LOOK_AGAIN
-        if again is not None and again > self._clock.now():
+        if again is not None:
             pause = min(pause, self._clock.real_seconds_until(again))
         try:
             async with asyncio.timeout(max(pause, 0.05)):

@@ -12,6 +12,8 @@
     ├── NotYet                       something has to be finished first; worth another try in a moment
     ├── DatabaseNotReady             tables missing or of another version
     ├── StoreInUse                   another process holds the device's journal and crypto store
+    ├── StoreLost                    the homeserver knows our device with other keys (in `bot.matrix.crypto.one_time_keys`)
+    ├── IdentityTrouble              cross-signing wants an administrator (in `bot.matrix.crypto.identity_file`)
     └── LoginFailed                  the homeserver does not know us (any more)
 
 A message for people is a `Text`: a German message id and its data. It is translated once, where it is shown.

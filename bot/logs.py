@@ -39,6 +39,12 @@ def hide(secrets: Iterable[str | None]) -> None:
         _hide_secrets.secrets.update((secret, json.dumps(secret, ensure_ascii=False)[1:-1]))
 
 
+def silence() -> None:
+    """Log nothing: for what speaks to people on the terminal."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    logging.getLogger().handlers[:] = [logging.NullHandler()]
+
+
 def set_up(level: str, style: Literal["auto", "json", "console"]) -> None:
     """Start logging to standard output: JSON, or coloured lines on a terminal (`auto` looks which it is)."""
     console = style == "console" or (style == "auto" and sys.stdout.isatty())

@@ -55,7 +55,7 @@ class Observed:
             sync = None if silent < _SILENT_FOR else "no sync for two minutes"
         try:
             async with self._database.begin() as session:
-                await session.execute(sa.text("SELECT 1"))
+                await session.execute(sa.select(sa.literal(1)))
             database = None
         except Unavailable:
             database = "not reachable"

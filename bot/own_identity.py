@@ -48,7 +48,7 @@ class OwnIdentity:
     async def look(self) -> None:
         """Look whether the identity at the homeserver is ours still. Raises as `GuardedClient.call`."""
         identity = Identity(self._client, self._client.user_id)
-        await self._judge(await identity.state(self._file.load(), self._client.device_id))
+        await self._judge(await identity.look(self._file, self._client.device_id))
 
     async def _judge(self, standing: Standing) -> None:
         """Say it where it is heard if somebody has put another identity in the place of ours."""

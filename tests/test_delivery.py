@@ -136,6 +136,17 @@ async def test_the_homeserver_says_how_long_to_wait(database: Database, rooms: R
         assert len(rooms.said) == said
 
 
+async def test_the_next_look_is_when_a_room_may_go_on(database: Database, rooms: Rooms, clock: FixedClock) -> None:
+    """What waits behind the first in its room is long due, and must not hide that the first wants another try in a moment."""
+    rooms.troubles[A] = [ChatUnavailable("slow down", 2)]
+    await _write(database, (A, "first"), (A, "second"), (B, "elsewhere"))
+    await _drain(database, rooms, clock).settle()
+
+    async with database.begin() as session:
+        assert await deliveries.next_retry(session, NOW) == NOW + timedelta(seconds=2)
+        assert await deliveries.next_retry(session, NOW + timedelta(seconds=2)) is None
+
+
 async def test_what_lost_its_sense_is_dropped(database: Database, rooms: Rooms, clock: FixedClock) -> None:
     """A submitted report needs no reminder, even if it was written down before."""
     await _write(database, (A, "reminder"), policy="gone")

@@ -208,7 +208,17 @@ async def with_prefix(session: AsyncSession, prefix: str) -> list[Delivery]:
     return [_from_row(row) for row in await session.execute(query)]
 
 
-async def next_retry(session: AsyncSession) -> datetime | None:
-    """Return the earliest time at which something that is not done wants another look."""
-    query = sa.select(sa.func.min(sa.func.coalesce(deliveries.c.retry_at, deliveries.c.due_at), type_=deliveries.c.due_at.type))
-    return await session.scalar(query.where(deliveries.c.done_at.is_(None)))
+async def next_retry(session: AsyncSession, now: datetime) -> datetime | None:
+    """Return the earliest time after `now` at which a room's oldest row that nobody has taken wants another look.
+
+    What waits behind it in its room does not count: it has no time of its own.
+    """
+    waiting = deliveries.alias()
+    oldest = sa.select(sa.func.min(waiting.c.id)).where(waiting.c.done_at.is_(None)).group_by(waiting.c.room)
+    again = sa.func.coalesce(deliveries.c.retry_at, deliveries.c.due_at)
+    query = sa.select(sa.func.min(again, type_=deliveries.c.due_at.type))
+    return await session.scalar(
+        query.where(
+            deliveries.c.id.in_(oldest), deliveries.c.claimed_at.is_(None), sa.type_coerce(again, deliveries.c.due_at.type) > now
+        )
+    )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TextIO, TypeVar
 
 import bot
+from bot import logs
 from bot.demo.cast import Cast, display_name, read_cast
 from bot.demo.errors import DemoFailed, Refused, Unreachable
 from bot.demo.folder import own_folder
@@ -45,6 +46,7 @@ def main(
     from within an event loop (it handles signals).
     """
     screen = Screen(out)
+    logs.silence()
     try:
         with own_folder(folder) as own:
             return asyncio.run(_until_signalled(_play(own, screen, command, data, interactive=interactive)))
@@ -113,6 +115,7 @@ async def _perform(day: Day, *, interactive: bool) -> None:
 def _introduce(screen: Screen, homeserver: Homeserver, cast: Cast) -> None:
     """Show where the homeserver is and who is there, so that any Matrix client of this machine can join in."""
     screen.note(_("Homeserver: %(url)s (nur von diesem Rechner aus, bis die Vorführung endet)", url=homeserver.url))
+    screen.note(_("Alle Räume sind Ende-zu-Ende-verschlüsselt, und jedes Gerät ist beglaubigt (Cross-Signing)."))
     rows = [(display_name(name), person.user_id, person.account.password, cast.roles[name]) for name, person in cast.people.items()]
     screen.table([_("Name"), _("Benutzer"), _("Passwort"), _("Raum")], rows)
 

@@ -39,8 +39,10 @@ class Day:
     screen: Screen
 
     def show(self, seen: Seen, *, short: bool = False) -> Seen:
-        """Show an event as a chat line and return it."""
+        """Show an event as a chat line and return it. Raises `Missing` if the bot said it in clear: every room here is encrypted."""
         by_bot = seen.sender == self.user_id
+        if by_bot and seen.type == "m.room.message" and not seen.encrypted:
+            raise Missing(_("Der Bot hat unverschlüsselt geschrieben: „%(words)s“", words=seen.body))
         self.screen.chat(
             f"{seen.at.astimezone():%H:%M:%S}",
             self.room_name(seen.room_id),
@@ -144,11 +146,15 @@ async def some_have_submitted(day: Day) -> None:
 
 
 async def lab_asks(day: Day) -> None:
-    """A lab asks for the programme, for another lab, and for its own reports."""
+    """A lab asks for the programme, for another lab, for its own reports, and for a picture."""
     room = day.cast.asking
     other = next(lab for lab in reversed(day.cast.labs) if lab is not room)
     for command in ("!netz programm", f"!netz labor {other.lab}", "!netz berichte"):
         await day.asks(day.cast.person(room.asker), room.room_id, command)
+    picture = await day.asks(day.cast.person(room.asker), room.room_id, "!netz zeitplan")
+    if picture.msgtype != "m.image" or "file" not in picture.content:
+        raise Missing(_("Der Zeitplan kam ohne verschlüsseltes Bild."))
+    day.screen.note(_("Dazu ein Bild, verschlüsselt hochgeladen: %(name)s", name=picture.content["filename"]))
 
 
 async def stranger_is_declined(day: Day) -> None:

@@ -40,13 +40,18 @@ class JournalDiverged(NetzwartError):
     """A sync could not be written: what is in memory and what is on disk disagree. The process must end and start anew."""
 
 
+def store_name(device_id: str) -> str:
+    """Return the name of a device's file in the state folder."""
+    return f"{quote(device_id, safe='')}.sqlite"
+
+
 class GuardedClient(AsyncClient):
     """nio's client for one device."""
 
     def __init__(self, homeserver: str, user_id: str, device_id: str, store_dir: Path) -> None:
         config = AsyncClientConfig(
             store=SqliteStore,
-            store_name=f"{quote(device_id, safe='')}.sqlite",
+            store_name=store_name(device_id),
             encryption_enabled=True,
             pickle_key="netzwart",  # the file's own protection is its mode; seeds and tokens are not in it
             store_sync_tokens=False,  # nio stores the token before it has handled the sync; ours goes with it

@@ -1,5 +1,6 @@
 """Who is in a room, asked of the homeserver now; and whether being in it means anything."""
 
+from collections.abc import Iterable
 from typing import Any, cast
 
 from bot.errors import ChatRefused, ChatUnavailable, LoginFailed, MembershipUnknown
@@ -14,6 +15,7 @@ class HomeserverMembership:
 
     def __init__(self, client: GuardedClient) -> None:
         self._client = client
+        self._open: set[str] = set()
 
     async def joined(self, room_id: str) -> frozenset[str]:
         """Return the user ids joined to a room now; empty if we are not in it. Raises `MembershipUnknown` without an answer."""
@@ -29,6 +31,19 @@ class HomeserverMembership:
         return frozenset(cast("dict[str, object]", joined))
 
     def is_open(self, room_id: str) -> bool:
-        """Whether the room is public, knockable or world-readable, as of the last sync."""
+        """Whether the room is public, knockable or world-readable, by the last sync or by the last look."""
         room: Any = self._client.rooms.get(room_id)
-        return room is not None and (room.join_rule in OPEN_JOIN_RULES or room.history_visibility == "world_readable")
+        by_sync = room is not None and (room.join_rule in OPEN_JOIN_RULES or room.history_visibility == "world_readable")
+        return by_sync or room_id in self._open
+
+    async def look(self, room_ids: Iterable[str]) -> None:
+        """Ask whether these rooms are open. Raises `ChatUnavailable`.
+
+        A sync alone may say the wrong thing: after two events at the same moment, Synapse shows the state before one of them as if it
+        had come since.
+        """
+        for room_id in room_ids:
+            join = await self._client.state_of(room_id, "m.room.join_rules")
+            history = await self._client.state_of(room_id, "m.room.history_visibility")
+            opened = join.get("join_rule") in OPEN_JOIN_RULES or history.get("history_visibility") == "world_readable"
+            (self._open.add if opened else self._open.discard)(room_id)

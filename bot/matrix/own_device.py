@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import sqlite3
 from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from bot import logs
 from bot.config import MatrixConfig, secret
 from bot.errors import ChatUnavailable, text
 from bot.matrix import session as sessions
-from bot.matrix.client import GuardedClient
+from bot.matrix.client import GuardedClient, store_name
 from bot.matrix.crypto.identity import Device
 from bot.matrix.crypto.identity_file import IdentityFile, IdentityTrouble
 from bot.matrix.crypto.one_time_keys import KeyUploads
@@ -78,6 +79,18 @@ def own_device(client: GuardedClient) -> Device:
 async def upload_keys(client: GuardedClient) -> None:
     """Let the homeserver have the keys of a client whose store is loaded. Raises as `Server.call`."""
     await KeyUploads(client, client.olm).upload()
+
+
+def unreadable_rooms(matrix: MatrixConfig, session: Session) -> dict[str, int]:
+    """Return how many events our device keeps that it cannot decrypt, by room id. The bot may be running."""
+    store = matrix.state_dir / store_name(session.device_id)
+    if not store.exists():
+        return {}
+    with contextlib.closing(sqlite3.connect(f"{store.absolute().as_uri()}?mode=ro", uri=True)) as device:
+        try:
+            return dict(device.execute("SELECT room_id, count(*) FROM journal_unreadable GROUP BY room_id"))
+        except sqlite3.DatabaseError:  # another Netzwart's, from before there was such a table; or damaged, which others tell
+            return {}
 
 
 async def log_out(client: GuardedClient) -> None:

@@ -8,7 +8,7 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -51,6 +51,7 @@ _FILTER = json.dumps(
         },
     }
 )
+_DOORS = {"m.room.join_rules", "m.room.history_visibility"}
 _LONG_POLL_MS = 30_000
 _DEADLINE = 60.0
 _FIRST_DEADLINE = 300.0
@@ -63,6 +64,7 @@ _KEPT_FOR = 7 * 24 * 3600.0
 class SyncLoop:
     """Keeps the journal up to date. `arrived` is called when there is something new in it.
 
+    `look` is called with the rooms whose being open or closed a sync has touched, before anything that it brought is handled.
     `patience`: seconds after which somebody is told that an event of theirs could not be decrypted; `now`: seconds since 1970.
     """
 
@@ -73,6 +75,7 @@ class SyncLoop:
         encryption: Encryption,
         arrived: Callable[[], None],
         *,
+        look: Callable[[Collection[str]], Awaitable[None]],
         patience: float,
         now: Callable[[], float],
     ) -> None:
@@ -80,6 +83,8 @@ class SyncLoop:
         self._journal = journal
         self._encryption = encryption
         self._arrived = arrived
+        self._look = look
+        self._doubtful: set[str] = set()
         self._dropped = encryption.dropped
         self._patience = patience
         self._now = now
@@ -116,9 +121,7 @@ class SyncLoop:
             log.warning("sync_failed", reason=str(error))
             metrics.sync_failures.inc()
             return False
-        parsed = parsed_sync(
-            {**raw, "to_device": {"events": []}}, self._dropped
-        )  # what was sent to our device is not for nio to parse
+        parsed = parsed_sync(raw, self._dropped)
         if parsed is None:
             log.warning("sync_failed", reason="what the homeserver answered is not a sync")
             metrics.sync_failures.inc()
@@ -127,6 +130,7 @@ class SyncLoop:
         self._fresh = False
         self._synced_at = time.monotonic()
         metrics.last_sync.set(self._now())
+        await self._look_at_doors()
         learned = await self._encryption.chores()
         await self._fill_gaps()
         if learned:
@@ -134,6 +138,13 @@ class SyncLoop:
         self._look_after_unreadable()
         self._arrived()
         return True
+
+    async def _look_at_doors(self) -> None:
+        try:
+            await self._look(self._doubtful)
+            self._doubtful = set()
+        except ChatUnavailable as error:
+            log.warning("rooms_not_looked_at", reason=str(error))
 
     # What is written down of a sync
 
@@ -154,6 +165,8 @@ class SyncLoop:
     def _record(self, raw: Mapping[str, Any], since: str | None, batch: int) -> None:
         rooms = object_of(raw.get("rooms"))
         for room_id, room in object_of(rooms.get("join")).items():
+            if any(event.get("type") in _DOORS for part in ("state", "timeline") for event in _events(room, part)):
+                self._doubtful.add(room_id)
             self._record_room(room_id, object_of(object_of(room).get("timeline")), since, batch)
         for room_id, room in object_of(rooms.get("invite")).items():
             self._record_invite(room_id, objects_of(object_of(object_of(room).get("invite_state")).get("events")), batch)
@@ -277,6 +290,10 @@ class SyncLoop:
             rest = Gap(gap.room_id, gap.batch, end, gap.stop, awaits_join=gap.awaits_join and joined_at is None)
             self._journal.open_gap(rest)
             return rest
+
+
+def _events(room: object, part: str) -> list[dict[str, Any]]:
+    return objects_of(object_of(object_of(room).get(part)).get("events"))
 
 
 def _own_join(sources: Sequence[Mapping[str, Any]], user_id: str) -> int | None:

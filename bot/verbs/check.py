@@ -9,11 +9,11 @@ from bot.config import Config, secret
 from bot.db.engine import connect, is_there, reason_of
 from bot.db.labs import every as every_lab
 from bot.db.schema import newest_version, version_of
-from bot.errors import ChatUnavailable, LoginFailed, Text, text
+from bot.errors import ChatUnavailable, LoginFailed, Text, ntext, text
 from bot.matrix.crypto.identity import Identity, Kind
 from bot.matrix.crypto.identity_file import IdentityUnreadable
 from bot.matrix.inspection import Inspection, inspect
-from bot.matrix.own_device import identity_file, kept_session
+from bot.matrix.own_device import identity_file, kept_session, unreadable_rooms
 from bot.verbs.device import of_standing
 
 Say = Callable[[Text], None]
@@ -155,6 +155,8 @@ async def _identity(config: Config, inspection: Inspection) -> AsyncIterator[Fin
 
 async def _rooms(config: Config, inspection: Inspection) -> AsyncIterator[Finding]:
     joined = await inspection.joined()
+    session = kept_session(config.matrix)
+    unreadable = unreadable_rooms(config.matrix, session) if session else {}
     seen: dict[str, str] = {}
     for key, configured in config.network.rooms().items():
         try:
@@ -177,6 +179,16 @@ async def _rooms(config: Config, inspection: Inspection) -> AsyncIterator[Findin
             yield Finding(False, text("Raum %(key)s (%(room)s): ich bin nicht darin; lade mich ein.", key=key, room=configured))
             continue
         yield await _room(key, configured, room_id, inspection)
+        if events := unreadable.get(room_id):
+            yield Finding(
+                None,
+                ntext(
+                    "Raum %(key)s: %(n)s Nachricht kann ich nicht entschlüsseln; ihr Schlüssel fehlt.",
+                    "Raum %(key)s: %(n)s Nachrichten kann ich nicht entschlüsseln; ihre Schlüssel fehlen.",
+                    events,
+                    key=key,
+                ),
+            )
 
 
 async def _room(key: str, configured: str, room_id: str, inspection: Inspection) -> Finding:

@@ -330,7 +330,7 @@ class ForeignClient:
     def _take_standing(self, line: Json) -> None:
         told = {name: line[name] for name in Standing.__slots__ if name in line}
         if "emoji" in told:
-            told["emoji"] = tuple(name for _symbol, name in told["emoji"])
+            told["emoji"] = tuple(symbol for symbol, _name in told["emoji"])
         before = self._standings.get(line["verification"], Standing(line["verification"]))
         self._standings[line["verification"]] = replace(before, **told)
 
@@ -376,7 +376,7 @@ class Verification:
         await self._do("cancel")
 
     async def emoji(self, within: float = SEES_WITHIN) -> tuple[str, ...]:
-        """Return the names of the emoji that are shown; wait for them."""
+        """Return the emoji that are shown; wait for them."""
         return (await self._stands(lambda now: bool(now.emoji), within)).emoji
 
     async def reaches(self, *phases: str, within: float = SEES_WITHIN) -> Standing:

@@ -146,7 +146,7 @@ def reaction(to: str, key: str, *, sender: str) -> Predicate:
 class Standing:
     """How a verification stands. `phase`: requested, ready, started, cancelled, done; `code`: why it was cancelled.
 
-    `emoji`: the names of the seven that are shown; `error`: what the sdk said when it gave up.
+    `emoji`: the seven that are shown; `error`: what the sdk said when it gave up.
     """
 
     verification: str

@@ -9,25 +9,10 @@ from hashlib import sha256
 import pytest
 
 from bot.demo.homeserver import Homeserver
-from tests.foreign.client import DeviceStatus, ForeignClient, Isolation, UserStatus, new_device
+from tests.foreign.client import DeviceStatus, ForeignClient, UserStatus
+from tests.foreign.people import another_device, opened
 from tests.foreign.program import Failed
 from tests.foreign.sights import event, failed, message, reaction, readable
-
-
-async def opened(
-    stack: AsyncExitStack, homeserver: Homeserver, name: str, *, signs: bool = True, isolation: Isolation = "only_signed"
-) -> ForeignClient:  # fmt: skip
-    """Return somebody new, reading along."""
-    account = await homeserver.register(f"{name}-{secrets.token_hex(3)}")
-    return await stack.enter_async_context(ForeignClient(homeserver.url, account, signs=signs, isolation=isolation))
-
-
-async def another_device(
-    stack: AsyncExitStack, homeserver: Homeserver, first: ForeignClient, *, isolation: Isolation = "only_signed"
-) -> ForeignClient:  # fmt: skip
-    """Return a second device of the same person, reading along, not signed."""
-    account = await new_device(homeserver.url, first.account)
-    return await stack.enter_async_context(ForeignClient(homeserver.url, account, signs=False, isolation=isolation))
 
 
 async def meet(room: str, host: ForeignClient, *guests: ForeignClient, encrypted: bool = True) -> None:

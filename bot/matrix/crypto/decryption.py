@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from bot.matrix.crypto.device_lists import Device, DeviceLists
+from bot.matrix.crypto.device_lists import Device, DeviceLists, is_key
 from bot.matrix.crypto.guards import whatever_it_raises
 from bot.matrix.crypto.store import Rows
 
@@ -85,10 +85,18 @@ class Decryption(Rows):
         kept = {name: source[name] for name in ("event_id", "sender", "origin_server_ts", "unsigned") if name in source}
         return Plain({**kept, "type": said["type"], "content": said_content}, device)
 
+    def has_key(self, room_id: str, sender_key: str, session_id: str) -> bool:
+        """Whether we have the key of a session that this device made: what was sent as one may be anything."""
+        return session_id in self._by_sender_key(room_id).get(sender_key, {})
+
+    def _by_sender_key(self, room_id: str) -> Mapping[str, Mapping[str, Any]]:
+        """Return the sessions of a room: sender key → session id → session."""
+        rooms: Any = self._olm.inbound_group_store._entries  # noqa: SLF001  (nio looks only under a `sender_key` that need not be there)
+        return rooms.get(room_id, {})
+
     def _session(self, room_id: str, session_id: str, sender: str) -> Any:
         """Return the session with this id that a device of the sender made. (The event's own `sender_key` proves nothing.)"""
-        rooms: Any = self._olm.inbound_group_store._entries  # noqa: SLF001  (nio looks only under a `sender_key` that need not be there)
-        sessions = [by_id[session_id] for by_id in list(rooms.get(room_id, {}).values()) if session_id in by_id]
+        sessions = [by_id[session_id] for by_id in self._by_sender_key(room_id).values() if session_id in by_id]
         own = [session for session in sessions if self._belongs(session, sender)]
         if own:
             return own[0]
@@ -142,7 +150,8 @@ def _parts(content: Any, source: Mapping[str, Any]) -> tuple[str, str, str, str]
     if not isinstance(content, dict) or cast("dict[str, Any]", content).get("algorithm") != MEGOLM:
         raise Worthless("not_megolm")
     fields = cast("dict[str, Any]", content)
-    parts = (fields.get("ciphertext"), fields.get("session_id"), source.get("sender"), source.get("event_id"))
-    if not all(isinstance(part, str) for part in parts):
+    session_id = fields.get("session_id")
+    parts = (fields.get("ciphertext"), session_id, source.get("sender"), source.get("event_id"))
+    if not all(isinstance(part, str) for part in parts) or not is_key(session_id):
         raise Worthless("malformed")
     return cast("tuple[str, str, str, str]", parts)

@@ -192,7 +192,7 @@ def _device(user_id: str, device_id: str, payload: object, signing: str | None) 
     keys = object_of(object_of(payload).get("keys"))
     ed25519, curve25519 = keys.get(f"ed25519:{device_id}"), keys.get(f"curve25519:{device_id}")
     described = cast("dict[str, Any]", payload)
-    if not (_is_key(ed25519) and _is_key(curve25519)) or (described.get("user_id"), described.get("device_id")) != (
+    if not (is_key(ed25519) and is_key(curve25519)) or (described.get("user_id"), described.get("device_id")) != (
         user_id,
         device_id,
     ):
@@ -218,10 +218,11 @@ def _public_key(described: dict[str, Any], user_id: str, usage: str) -> str | No
     if described.get("user_id") != user_id or not isinstance(usages, list) or usage not in usages or len(keys) != 1:
         return None
     name, key = next(iter(keys.items()))
-    return str(key) if _is_key(key) and name == f"ed25519:{key}" else None
+    return str(key) if is_key(key) and name == f"ed25519:{key}" else None
 
 
-def _is_key(key: object) -> bool:
+def is_key(key: object) -> bool:
+    """Whether it is a public key, of either kind, as base64."""
     try:
         return isinstance(key, str) and len(from_unpadded(key)) == _KEY_BYTES
     except ValueError:

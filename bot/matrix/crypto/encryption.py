@@ -4,11 +4,11 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import structlog
-from nio import DummyEvent, ForwardedRoomKeyEvent, RoomKeyEvent, ToDeviceEvent
+from nio import DummyEvent, RoomKeyEvent, ToDeviceEvent
 
 from bot.errors import ChatRefused, ChatUnavailable
 from bot.matrix.crypto.decryption import ENCRYPTED, MEGOLM, Decryption, Plain, Undecryptable
-from bot.matrix.crypto.device_lists import DeviceLists
+from bot.matrix.crypto.device_lists import DeviceLists, is_key
 from bot.matrix.crypto.guards import whatever_it_raises
 from bot.matrix.crypto.one_time_keys import KeyUploads
 from bot.matrix.crypto.room_keys import RoomKeys
@@ -80,15 +80,23 @@ class Encryption:
         """Take the keys out of what was sent to our device. Anybody on any homeserver can send to it."""
         came: set[str] = set()
         for raw in to_device:
+            if raw.get("type") != ENCRYPTED:
+                continue  # nio would hoard the requests for keys that anybody can send; nobody answers them
             sender = str(raw.get("sender"))
             with whatever_it_raises(lambda error, sender=sender: self.dropped("to_device", error, sender)):
-                parsed: Any = ToDeviceEvent.parse_event(raw)  # pyright: ignore[reportUnknownMemberType]  (nio leaves its dict open)
-                event: Any = self._olm.handle_to_device_event(parsed)
-                if isinstance(event, RoomKeyEvent | ForwardedRoomKeyEvent):
+                event = self._opened(raw)
+                if isinstance(event, RoomKeyEvent) and self._decryption.has_key(event.room_id, event.sender_key, event.session_id):
                     came.add(event.session_id)
-                elif raw.get("type") == ENCRYPTED and not isinstance(event, DummyEvent):
+                elif not isinstance(event, DummyEvent):
                     self.dropped("to_device", "worthless", sender)
         return came
+
+    def _opened(self, raw: dict[str, Any]) -> Any:
+        """Return what is in an Olm message, as nio sees it, or None."""
+        if not is_key(object_of(raw.get("content")).get("sender_key")):
+            return None  # nio remembers every sender's key, of any length
+        parsed: Any = ToDeviceEvent.parse_event(raw)  # pyright: ignore[reportUnknownMemberType]  (nio leaves its dict open)
+        return self._olm.handle_to_device_event(parsed)
 
     def decrypt(self, source: Mapping[str, Any], room_id: str) -> Plain:
         """Return what an encrypted event says. Raises `Undecryptable` (what it needs is asked for by the chores) and `Worthless`."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from bot.errors import NetzwartError
+from bot.errors import NetzwartError, text
 from bot.matrix.crypto.server import Server, refusal
 
 log = structlog.get_logger(__name__)
@@ -24,7 +24,11 @@ class StoreLost(NetzwartError):
 
     def __init__(self, device_id: str) -> None:
         super().__init__(device_id)
-        self.device_id = device_id
+        self.text = text(
+            "Der Homeserver kennt das Gerät %(device)s mit anderen Schlüsseln: sein Speicher in state_dir ist verloren oder vertauscht."
+            " Lege ihn zurück, oder melde ein neues Gerät an: netzwart device recover",
+            device=device_id,
+        )
 
 
 class KeyUploads:

@@ -15,12 +15,12 @@ from urllib.parse import quote
 from bot.matrix.crypto.decryption import MEGOLM
 from bot.matrix.crypto.server import Server, refusal
 from bot.matrix.crypto.store import Rows
-from bot.matrix.crypto.values import object_of
+from bot.matrix.crypto.values import object_of, objects_of
 
 KIND = "m.room.encryption"
 SETTLES = 3.0
-"""Seconds that others' clients get, after a room was encrypted or we have joined it, to learn of our device. A client that gets a key
-from a device that it does not know yet may shut out for good what comes with it (seen with matrix-js-sdk 37.5)."""
+"""Seconds that others' clients get to learn of our device, after a room was encrypted or somebody has joined it, we or they. A client that
+gets a key from a device that it does not know yet may shut out for good what comes with it (seen with matrix-js-sdk 37.5)."""
 
 
 class EncryptedRooms(Rows):
@@ -51,8 +51,8 @@ class EncryptedRooms(Rows):
         """
         if event.get("type") == "m.room.member":
             self.forget_readers(room_id)
-            if just_now and event.get("state_key") == self._user_id and object_of(event.get("content")).get("membership") == "join":
-                self._settle(room_id)
+            if just_now and _joins(event) and (event.get("state_key") == self._user_id or self.settles_in(room_id) <= 0):
+                self._settle(room_id)  # others do not prolong it: people who come and go would keep us silent
         elif event.get("type") == KIND and event.get("state_key") == "":
             at: Any = event.get("origin_server_ts")
             self._encrypted(room_id, event.get("content"), at if isinstance(at, int) else 0)
@@ -97,9 +97,10 @@ class EncryptedRooms(Rows):
         """
         while room_id not in self._recipients:
             version = self._versions[room_id]
-            answer = await self._server.call("GET", f"/rooms/{quote(room_id, safe='')}/joined_members")
+            answer = await self._server.call("GET", f"/rooms/{quote(room_id, safe='')}/members?membership=join")
             if version == self._versions[room_id]:  # otherwise somebody has come or gone while we asked
-                self._recipients[room_id] = frozenset(object_of(answer.get("joined")))
+                joined = (event.get("state_key") for event in objects_of(answer.get("chunk")))
+                self._recipients[room_id] = frozenset(user_id for user_id in joined if isinstance(user_id, str))
         return self._recipients[room_id]
 
     def settles_in(self, room_id: str) -> float:
@@ -118,3 +119,9 @@ class EncryptedRooms(Rows):
             self._settle(room_id)
         self._known[room_id] = (settings, before[1] if before else since)
         self._run("INSERT OR REPLACE INTO crypto_room VALUES (?, ?, ?)", room_id, json.dumps(settings), self._known[room_id][1])
+
+
+def _joins(event: Mapping[str, Any]) -> bool:
+    """Whether this membership event is somebody's coming, and no change of their name."""
+    before = object_of(object_of(event.get("unsigned")).get("prev_content"))
+    return object_of(event.get("content")).get("membership") == "join" and before.get("membership") != "join"
