@@ -170,7 +170,7 @@ async def test_a_preview_is_confirmed_before_the_bot_knows_that_it_stands_there(
     late = asyncio.Event()
 
     async def hold_back(request: web.Request) -> web.Response | None:
-        if "/send/m.room.message/" in request.path and words.encode() in await request.read():
+        if f"{net.rooms[COORDINATION]}/send/m.room.encrypted/" in request.path:
             await late.wait()
         return None
 

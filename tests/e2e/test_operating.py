@@ -56,6 +56,8 @@ def another(net: Net, tmp_path: Path) -> Bot:
     settings = json.loads(json.dumps(net.bot.settings))
     settings["matrix"]["homeserver"] = net.homeserver.url
     settings["matrix"]["state_dir"] = str(tmp_path / "state")
+    settings["matrix"]["identity_file"] = str(net.bot.folder / "identity.json")  # one account, one identity
+    settings["matrix"]["identity_key_file"] = str(net.bot.folder / "identity.key")
     settings["database"]["url"] = f"sqlite+aiosqlite:///{tmp_path / 'netzwart.sqlite'}"
     return Bot(tmp_path, settings)
 
@@ -120,7 +122,7 @@ async def test_everything_is_checked_while_it_runs(net: Net) -> None:
     lines = said.splitlines()
     assert status == 0, said
     assert {line[0] for line in lines} <= {"✓", "!"}
-    assert sum("nicht verschlüsselt" in line for line in lines) == 6
+    assert sum(line.endswith(": verschlüsselt.") for line in lines) == 6
 
 
 async def test_a_revoked_token_ends_it_with_one_line(net: Net) -> None:

@@ -114,11 +114,16 @@ class DeviceLists(Rows):
 
     async def refresh(self, user_ids: Collection[str]) -> None:
         """Ask for the devices of those whose list is not current. Raises as `Server.call`."""
+        if not self._wanted(user_ids):
+            return  # a room whose people are known does not wait for those of another
         async with self._asking:
-            now = time.monotonic()
-            wanted = sorted(u for u in set(user_ids) if not self.is_current(u) and self._silent_until.get(u, 0) <= now)
+            wanted = self._wanted(user_ids)
             for start in range(0, len(wanted), _USERS_AT_ONCE):
                 await self._ask(wanted[start : start + _USERS_AT_ONCE])
+
+    def _wanted(self, user_ids: Collection[str]) -> list[str]:
+        now = time.monotonic()
+        return sorted(u for u in set(user_ids) if not self.is_current(u) and self._silent_until.get(u, 0) <= now)
 
     async def _ask(self, user_ids: list[str]) -> None:
         with self.transaction():

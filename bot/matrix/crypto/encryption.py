@@ -5,6 +5,7 @@ from typing import Any
 
 import structlog
 from nio import DummyEvent, RoomKeyEvent, ToDeviceEvent
+from vodozemac import SessionCreationException
 
 from bot.errors import ChatRefused, ChatUnavailable
 from bot.matrix.crypto.decryption import ENCRYPTED, MEGOLM, Decryption, Plain, Undecryptable
@@ -87,25 +88,40 @@ class Encryption:
                 event = self._opened(raw)
                 if isinstance(event, RoomKeyEvent) and self._decryption.has_key(event.room_id, event.sender_key, event.session_id):
                     came.add(event.session_id)
-                elif not isinstance(event, DummyEvent):
+                elif isinstance(event, DummyEvent):
+                    self._room_keys.send_again(event.sender, event.sender_key)
+                else:
                     self.dropped("to_device", "worthless", sender)
         return came
 
     def _opened(self, raw: dict[str, Any]) -> Any:
         """Return what is in an Olm message, as nio sees it, or None."""
-        if not is_key(object_of(raw.get("content")).get("sender_key")):
+        sender_key = object_of(raw.get("content")).get("sender_key")
+        if not is_key(sender_key):
             return None  # nio remembers every sender's key, of any length
         parsed: Any = ToDeviceEvent.parse_event(raw)  # pyright: ignore[reportUnknownMemberType]  (nio leaves its dict open)
-        return self._olm.handle_to_device_event(parsed)
+        try:
+            return self._olm.handle_to_device_event(parsed)
+        except SessionCreationException:  # a key of ours that is gone; nio takes only what fails otherwise for a broken session
+            self._olm._mark_device_for_unwedging(raw.get("sender"), sender_key)  # noqa: SLF001  (the list that it keeps of them)
+            raise
 
     def decrypt(self, source: Mapping[str, Any], room_id: str) -> Plain:
         """Return what an encrypted event says. Raises `Undecryptable` (what it needs is asked for by the chores) and `Worthless`."""
         try:
-            return self._decryption.decrypt(source, room_id)
+            plain = self._decryption.decrypt(source, room_id)
+            self._check_standing(plain, str(source["content"]["session_id"]))
         except Undecryptable as error:
             if error.unknown_sender is not None:
                 self._unknown.add(error.unknown_sender)
             raise
+        return plain
+
+    def _check_standing(self, plain: Plain, session_id: str) -> None:
+        """Where it matters whether a device is signed, take nobody's word by a list that is out of date: it may be, or be no longer."""
+        sender = plain.device.user_id
+        if self.only_signed and sender != self._olm.user_id and not self.devices.is_current(sender):
+            raise Undecryptable("the sender's devices may have changed", session_id, sender)
 
     async def chores(self) -> bool:
         """Upload and ask for keys, as far as it is due. Return whether we learned of devices that we needed.

@@ -12,6 +12,7 @@ import structlog
 
 from bot.errors import NetzwartError, text
 from bot.matrix.crypto.server import Server, refusal
+from bot.matrix.crypto.values import object_of
 
 log = structlog.get_logger(__name__)
 
@@ -76,8 +77,8 @@ class KeyUploads:
         """Raises `StoreLost` if the homeserver has other keys for this device than we have."""
         olm = self._olm
         answer = await self._server.call("POST", "/keys/query", {"device_keys": {olm.user_id: [olm.device_id]}})
-        known: Any = answer.get("device_keys", {}).get(olm.user_id, {}).get(olm.device_id)
-        if known is not None and known.get("keys") != self._identity():
+        known = object_of(object_of(answer.get("device_keys")).get(olm.user_id)).get(olm.device_id)
+        if known is not None and object_of(known).get("keys") != self._identity():
             raise StoreLost(olm.device_id)
 
     def _generate(self, wanted: int) -> None:

@@ -8,6 +8,7 @@ small portions with pauses; if one of those who have it is no longer to have it,
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -37,6 +38,8 @@ _CLAIM_AGAIN_AFTER = 300.0
 
 _MOST_MESSAGES, _LONGEST = 100, timedelta(days=7)
 
+_HALVES = re.compile("[\ud800-\udfff]")
+
 Recipients = Collection[str]
 
 
@@ -53,7 +56,17 @@ class _RoomKey:
 
 
 class RoomKeys(Rows):
-    """Encrypts for rooms. `olm` is nio's machine; `only_signed`: devices that their owner has not cross-signed get no keys (MSC4153)."""
+    """Encrypts for rooms. `olm` is nio's machine; `only_signed`: devices that their owner has not cross-signed get no keys (MSC4153).
+
+    Anybody can say that another's Curve25519 key is theirs. So it is remembered with whose one-time key an Olm session was begun: what is
+    for one device is never encrypted in a session that was begun with another.
+    """
+
+    schema = """
+    CREATE TABLE IF NOT EXISTS crypto_olm_session (
+        session_id TEXT PRIMARY KEY, user_id TEXT NOT NULL, device_id TEXT NOT NULL, curve25519 TEXT NOT NULL
+    ) WITHOUT ROWID
+    """
 
     def __init__(
         self, database: object, server: Server, olm: Any, devices: DeviceLists, dropped: Dropped, *, only_signed: bool
@@ -67,6 +80,7 @@ class RoomKeys(Rows):
         self._keys: dict[str, _RoomKey] = {}
         self._claiming = asyncio.Lock()
         self._keyless_until: dict[Address, float] = {}
+        self._begun_with: dict[str, Address] = {row[0]: row[1:] for row in self._all("SELECT * FROM crypto_olm_session")}
 
     async def encrypt(
         self, room_id: str, event_type: str, content: Mapping[str, Any], *, settings: Mapping[str, Any], recipients: Recipients
@@ -77,9 +91,7 @@ class RoomKeys(Rows):
         what was shared stays shared.
         """
         key = await self._shared(room_id, settings, recipients)
-        plaintext = json.dumps(
-            {"type": event_type, "content": content, "room_id": room_id}, ensure_ascii=False, separators=(",", ":")
-        )
+        plaintext = _as_json({"type": event_type, "content": content, "room_id": room_id})
         encrypted: dict[str, Any] = {
             "algorithm": MEGOLM,
             "sender_key": self._olm.account.identity_keys["curve25519"],
@@ -122,8 +134,8 @@ class RoomKeys(Rows):
 
     async def _share(self, room_id: str, key: _RoomKey, missing: Sequence[Device]) -> None:
         """Send the key to these devices, those without a one-time key left out."""
-        await self._claim(device for device in missing if not self._olm.session_store.get(device.curve25519))
-        reachable = [device for device in missing if self._olm.session_store.get(device.curve25519)]
+        await self._claim(device for device in missing if not self._olm_session(device))
+        reachable = [device for device in missing if self._olm_session(device)]
         content = {"algorithm": MEGOLM, "room_id": room_id, "session_id": key.session.id, "session_key": key.session.session_key}
         for start in range(0, len(reachable), _AT_ONCE):
             portion = reachable[start : start + _AT_ONCE]
@@ -146,7 +158,7 @@ class RoomKeys(Rows):
         return sent
 
     def _olm_message(self, device: Device, event_type: str, content: Mapping[str, Any]) -> dict[str, Any]:
-        session = self._olm.session_store.get(device.curve25519)
+        session = self._olm_session(device)
         return self._olm._olm_encrypt(session, _Recipient(device), event_type, dict(content))  # noqa: SLF001  (nio shares only whole rooms)
 
     async def _withhold(self, room_id: str, key: _RoomKey, devices: Sequence[Device], code: str, reason: str) -> None:
@@ -171,13 +183,16 @@ class RoomKeys(Rows):
 
     # Olm sessions
 
+    def _olm_session(self, device: Device) -> Any:
+        """Return the newest Olm session with a device, None if there is none. What others began, only the owner of the key can have."""
+        sessions = self._olm.session_store[device.curve25519]
+        return next((each for each in sessions if self._begun_with.get(each.id, device.address) == device.address), None)
+
     async def _claim(self, devices: Iterable[Device]) -> None:
         """Begin Olm sessions with these devices, as far as they have one-time keys."""
         async with self._claiming:
             now = time.monotonic()
-            wanted = [
-                d for d in devices if self._keyless_until.get(d.address, 0) <= now and not self._olm.session_store.get(d.curve25519)
-            ]
+            wanted = [d for d in devices if self._keyless_until.get(d.address, 0) <= now and not self._olm_session(d)]
             for start in range(0, len(wanted), _AT_ONCE * 5):
                 await self._claim_portion(wanted[start : start + _AT_ONCE * 5])
 
@@ -204,8 +219,16 @@ class RoomKeys(Rows):
             return False
         begun: list[object] = []
         with whatever_it_raises(lambda error: self._dropped("one_time_key", error, device.user_id)):
-            begun.append(self._olm.create_session(cast("dict[str, Any]", key)["key"], device.curve25519))
+            session = self._olm.create_session(cast("dict[str, Any]", key)["key"], device.curve25519)
+            self._begun_with[session.id] = device.address
+            self._run("INSERT OR REPLACE INTO crypto_olm_session VALUES (?, ?, ?, ?)", session.id, *device.address)
+            begun.append(session)
         return bool(begun)
+
+    def send_again(self, user_id: str, curve25519: str) -> None:
+        """Hand the rooms' keys once more to a device that has begun a new Olm session: it could not read what came in the old one."""
+        for key in self._keys.values():
+            key.shared_with -= {address for address in key.shared_with if (address[0], address[2]) == (user_id, curve25519)}
 
     async def mend_sessions(self) -> None:
         """Begin anew the Olm sessions that broke, and let the others know by an empty message. Raises as `Server.call`."""
@@ -227,6 +250,12 @@ class _Recipient:
         self.id = device.device_id
         self.ed25519 = device.ed25519
         self.curve25519 = device.curve25519
+
+
+def _as_json(event: Mapping[str, Any]) -> str:
+    """Return JSON that can be encoded: half a surrogate pair, which is no Unicode, is escaped as it came."""
+    said = json.dumps(event, ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(event, separators=(",", ":")) if _HALVES.search(said) else said
 
 
 def _within(value: object, least: int, most: int) -> int:

@@ -126,8 +126,9 @@ class Exchange:
 
     def _room(self, asked: Asked) -> Answer:
         room_id = unquote(asked.path.split("/")[2])
-        if asked.path.endswith("/joined_members"):
-            return 200, {"joined": {user: {} for user in self.joined[room_id]}}
+        if asked.path.endswith("/members?membership=join"):
+            chunk = [{"type": "m.room.member", "state_key": user} for user in self.joined[room_id]]
+            return 200, {"chunk": chunk}
         if room_id in self.state:
             return 200, self.state[room_id]
         return 404, {"errcode": "M_NOT_FOUND", "error": "Event not found."}

@@ -1,0 +1,1 @@
+"""Benchmarks: ours beside what is usual, in one run on one machine. What counts is the ratio."""
