@@ -150,6 +150,8 @@ def _running_forward(hours: tuple[time, time]) -> tuple[time, time]:
 
 
 def _listen(value: str) -> str:
+    if not value:
+        return value
     host, _, port = value.rpartition(":")
     if not host or not (port.isascii() and port.isdigit()) or int(port) > 65535:  # noqa: PLR2004  (TCP's highest port)
         raise _Wrong(text("ist keine Adresse mit Port; richtig wäre zum Beispiel 127.0.0.1:8480"))
@@ -299,7 +301,7 @@ class RemindersConfig(_Section):
 class WebConfig(_Section):
     """The bot's own small web server."""
 
-    listen: Annotated[str, AfterValidator(_listen)] | None = None
+    listen: Annotated[str, AfterValidator(_listen)] = "127.0.0.1:8480"  # empty: nowhere
     public_url: Annotated[str, AfterValidator(_http_url)] | None = None
 
 

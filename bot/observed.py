@@ -23,10 +23,10 @@ _SILENT_FOR = 120.0
 
 
 class Observed:
-    """The pages of the running bot. `listen`: "host:port", None for none."""
+    """The pages of the running bot. `listen`: "host:port", empty for none."""
 
     def __init__(
-        self, listen: str | None, database: Database, journal: Journal, rooms: NetworkRooms, sync: SyncLoop, clock: Clock
+        self, listen: str, database: Database, journal: Journal, rooms: NetworkRooms, sync: SyncLoop, clock: Clock
     ) -> None:
         self._listen = listen
         self._database = database
@@ -39,7 +39,7 @@ class Observed:
     async def page(self) -> AsyncGenerator[None]:
         """Show the pages as long as this is entered. An address that cannot be had is logged: people come first."""
         async with contextlib.AsyncExitStack() as opened:
-            if self._listen is not None:
+            if self._listen:
                 try:
                     server = await opened.enter_async_context(WebServer(self._listen, self._readiness, self._count))
                     log.info("listening", url=server.url)

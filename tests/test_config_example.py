@@ -14,7 +14,7 @@ from bot.config import Config, load_config
 
 EXAMPLE = Path(__file__).parent.parent / "config.example.toml"
 SECRETS = {"password", "access_token", "identity_key"}
-ONLY_EXAMPLES = {"access_token_file", "device_id", "identity_file", "identity_key_file", "research_room", "listen", "public_url"}
+ONLY_EXAMPLES = {"access_token_file", "device_id", "identity_file", "identity_key_file", "research_room", "public_url"}
 """Settings without a default: what stands behind the # is an example."""
 
 

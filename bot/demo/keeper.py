@@ -165,6 +165,7 @@ def _tables(folder: Path, homeserver: Homeserver, account: Account, cast: Cast, 
             "network_room": alias(cast.network_room.alias),
             "research_room": alias(cast.research.alias),
         },
+        "web": {"listen": "127.0.0.1:0"},  # any port: a bot in earnest may have the usual one
         "network.lab_rooms": {str(lab.lab): alias(lab.alias) for lab in cast.labs},
     }
 

@@ -400,6 +400,7 @@ def _settings(homeserver: Homeserver, account: Account, folder: Path, database_u
             "research_room": alias(RESEARCH),
         },
         "network.lab_rooms": {key.removeprefix("lab:"): alias(key) for key in LABS},
+        "web": {"listen": "127.0.0.1:0"},
         "log": {"level": "info", "format": "json"},
     }
 

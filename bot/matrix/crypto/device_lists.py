@@ -7,7 +7,7 @@ transaction as the sync that said so (specification v1.18, 11.12.3 "Tracking the
 
 import asyncio
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -22,6 +22,9 @@ from bot.matrix.crypto.values import object_of
 log = structlog.get_logger(__name__)
 
 _USERS_AT_ONCE = 50
+_DEVICES_AT_ONCE = 20
+"""Devices in one transaction: whoever has more has them in one all the same. Nothing else goes on meanwhile."""
+
 _KEY_BYTES = 32
 _ASK_AGAIN_AFTER = 60.0
 """Seconds until a homeserver that did not answer for its users is asked again."""
@@ -73,6 +76,7 @@ class DeviceLists(Rows):
         for user_id, device_id, ed25519, curve25519, signed, gone in self._all("SELECT * FROM crypto_device"):
             device = Device(user_id, device_id, ed25519, curve25519, bool(signed))
             (self._gone if gone else self._present).setdefault(user_id, {})[device_id] = device
+            self._let_nio_know(device, gone=bool(gone))
 
     # What a sync says; called within its transaction.
 
@@ -134,15 +138,17 @@ class DeviceLists(Rows):
         everything: dict[str, list[str]] = {user_id: [] for user_id in user_ids}
         answer = await self._server.call("POST", "/keys/query", {"device_keys": everything, "timeout": 10_000}, seconds=60)
         failed = set(object_of(answer.get("failures")))
-        with self.transaction():
-            for user_id, then in asked_at.items():
-                if user_id.partition(":")[2] in failed:
-                    self._silent_until[user_id] = time.monotonic() + _ASK_AGAIN_AFTER
-                    log.warning("devices_not_known", user_id=user_id, reason="their homeserver does not answer")
-                    continue
-                self._take(user_id, answer)
-                if self._outdated.get(user_id) == then:  # otherwise it has changed again meanwhile
-                    self._mark(user_id, 0)
+        silent = [user_id for user_id in user_ids if user_id.partition(":")[2] in failed]
+        for user_id in silent:
+            self._silent_until[user_id] = time.monotonic() + _ASK_AGAIN_AFTER
+            log.warning("devices_not_known", user_id=user_id, reason="their homeserver does not answer")
+        for portion in _portions([user_id for user_id in user_ids if user_id not in silent], answer):
+            with self.transaction():
+                for user_id in portion:
+                    self._take(user_id, answer)
+                    if self._outdated.get(user_id) == asked_at[user_id]:  # otherwise it has changed again meanwhile
+                        self._mark(user_id, 0)
+            await asyncio.sleep(0)  # between portions, others have their turn
 
     def _take(self, user_id: str, answer: dict[str, Any]) -> None:
         """Replace what is known of somebody's devices by what the homeserver says."""
@@ -181,15 +187,31 @@ class DeviceLists(Rows):
             int(device.signed),
             int(gone),
         )
-        known = OlmDevice(
-            device.user_id, device.device_id, {"ed25519": device.ed25519, "curve25519": device.curve25519}, deleted=gone
-        )
-        self._olm.device_store.add(known)  # nio looks there for whom a broken Olm session is with
-        self._olm.store.save_device_keys({device.user_id: {device.device_id: known}})
+        self._let_nio_know(device, gone=gone)
+
+    def _let_nio_know(self, device: Device, *, gone: bool) -> None:
+        """Put a device where nio looks for whom a broken Olm session is with: in memory; its own table would take the most of the time."""
+        keys = {"ed25519": device.ed25519, "curve25519": device.curve25519}
+        self._olm.device_store.add(OlmDevice(device.user_id, device.device_id, keys, deleted=gone))
 
     def _mark(self, user_id: str, since: int) -> None:
         self._outdated[user_id] = since
         self._run("INSERT OR REPLACE INTO crypto_device_list (user_id, outdated_since) VALUES (?, ?)", user_id, since)
+
+
+def _portions(user_ids: Sequence[str], answer: dict[str, Any]) -> Generator[list[str]]:
+    """Give the users in order, as many at once as have few enough devices together, and one at least."""
+    portion: list[str] = []
+    devices = 0
+    for user_id in user_ids:
+        count = len(object_of(object_of(answer.get("device_keys")).get(user_id)))
+        if portion and devices + count > _DEVICES_AT_ONCE:
+            yield portion
+            portion, devices = [], 0
+        portion.append(user_id)
+        devices += count
+    if portion:
+        yield portion
 
 
 def _device(user_id: str, device_id: str, payload: object, signing: str | None) -> Device | None:

@@ -18,7 +18,7 @@ from urllib.parse import quote
 from uuid import uuid4
 
 import structlog
-from nio.crypto import OutboundGroupSession
+from nio.crypto import OutboundGroupSession, OutboundSession
 
 from bot.matrix.crypto.decryption import ENCRYPTED, MEGOLM
 from bot.matrix.crypto.device_lists import Address, Device, DeviceLists
@@ -219,7 +219,9 @@ class RoomKeys(Rows):
             return False
         begun: list[object] = []
         with whatever_it_raises(lambda error: self._dropped("one_time_key", error, device.user_id)):
-            session = self._olm.create_session(cast("dict[str, Any]", key)["key"], device.curve25519)
+            session = OutboundSession(self._olm.account, device.curve25519, cast("dict[str, Any]", key)["key"])
+            self._olm.session_store.add(device.curve25519, session)
+            self._olm.save_session(device.curve25519, session)
             self._begun_with[session.id] = device.address
             self._run("INSERT OR REPLACE INTO crypto_olm_session VALUES (?, ?, ?, ?)", session.id, *device.address)
             begun.append(session)

@@ -12,6 +12,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
+from bot.errors import ChatUnavailable
 from bot.matrix.crypto.decryption import MEGOLM
 from bot.matrix.crypto.server import Server, refusal
 from bot.matrix.crypto.store import Rows
@@ -86,6 +87,8 @@ class EncryptedRooms(Rows):
             return None
         if status != HTTPStatus.OK:
             raise refusal(answer, status)
+        if not isinstance(answer.get("algorithm"), str):
+            raise ChatUnavailable("what the homeserver says of the room's encryption says nothing")
         with self.transaction():
             self._encrypted(room_id, answer, 0)
         return self._known[room_id][0]
