@@ -38,4 +38,4 @@ lock: setup
 	@$(BIN)/uv pip compile --quiet --upgrade pyproject.toml --extra demo --group dev --generate-hashes --no-emit-index-url --no-header --universal -o requirements/development.txt
 
 clean:
-	@rm -rf .venv .demo .pytest_cache .ruff_cache .hypothesis
+	@rm -rf .venv .demo tests/foreign/node_modules .pytest_cache .ruff_cache .hypothesis

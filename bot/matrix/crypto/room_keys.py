@@ -221,7 +221,6 @@ class RoomKeys(Rows):
         with whatever_it_raises(lambda error: self._dropped("one_time_key", error, device.user_id)):
             session = OutboundSession(self._olm.account, device.curve25519, cast("dict[str, Any]", key)["key"])
             self._olm.session_store.add(device.curve25519, session)
-            self._olm.save_session(device.curve25519, session)
             self._begun_with[session.id] = device.address
             self._run("INSERT OR REPLACE INTO crypto_olm_session VALUES (?, ?, ?, ?)", session.id, *device.address)
             begun.append(session)
