@@ -19,16 +19,19 @@ from uuid import uuid4
 
 import structlog
 from nio.crypto import OutboundGroupSession, OutboundSession
+from nio.store import OlmSessions
 
 from bot.matrix.crypto.decryption import ENCRYPTED, MEGOLM
 from bot.matrix.crypto.device_lists import Address, Device, DeviceLists
 from bot.matrix.crypto.guards import whatever_it_raises
 from bot.matrix.crypto.server import Server
-from bot.matrix.crypto.signing import is_signed
+from bot.matrix.crypto.signing import is_signed, unpadded
 from bot.matrix.crypto.store import Dropped, Rows
 from bot.matrix.crypto.values import object_of
 
 log = structlog.get_logger(__name__)
+
+_OLM = "m.olm.v1.curve25519-aes-sha2"
 
 _AT_ONCE = 10
 """Devices in one portion: what is encrypted and saved for them takes some milliseconds, in which nothing else goes on."""
@@ -74,6 +77,9 @@ class RoomKeys(Rows):
         super().__init__(database)
         self._server = server
         self._olm = olm
+        self._account: object = (
+            self._one("SELECT id FROM accounts WHERE user_id = ? AND device_id = ?", olm.user_id, olm.device_id) or [None]
+        )[0]
         self._devices = devices
         self._dropped = dropped
         self._only_signed = only_signed
@@ -158,8 +164,21 @@ class RoomKeys(Rows):
         return sent
 
     def _olm_message(self, device: Device, event_type: str, content: Mapping[str, Any]) -> dict[str, Any]:
-        session = self._olm_session(device)
-        return self._olm._olm_encrypt(session, _Recipient(device), event_type, dict(content))  # noqa: SLF001  (nio shares only whole rooms)
+        """Return the content of an Olm message (v1.18, 11.12.5.1); the session is saved as it is then, before the message goes out."""
+        session, keys = self._olm_session(device), self._olm.account.identity_keys
+        payload: dict[str, Any] = {
+            "sender": self._olm.user_id,
+            "sender_device": self._olm.device_id,
+            "keys": {"ed25519": keys["ed25519"]},
+            "recipient": device.user_id,
+            "recipient_keys": {"ed25519": device.ed25519},
+            "type": event_type,
+            "content": content,
+        }
+        kind, ciphertext = session.encrypt(_as_json(payload)).to_parts()
+        self._save_session(device, session)
+        body = {"type": kind, "body": unpadded(ciphertext)}
+        return {"algorithm": _OLM, "sender_key": keys["curve25519"], "ciphertext": {device.curve25519: body}}
 
     async def _withhold(self, room_id: str, key: _RoomKey, devices: Sequence[Device], code: str, reason: str) -> None:
         """Tell devices that they get no key, and why, so that their people see more than a riddle (v1.18, 11.12.4.4)."""
@@ -221,10 +240,23 @@ class RoomKeys(Rows):
         with whatever_it_raises(lambda error: self._dropped("one_time_key", error, device.user_id)):
             session = OutboundSession(self._olm.account, device.curve25519, cast("dict[str, Any]", key)["key"])
             self._olm.session_store.add(device.curve25519, session)
+            self._save_session(device, session)
             self._begun_with[session.id] = device.address
             self._run("INSERT OR REPLACE INTO crypto_olm_session VALUES (?, ?, ?, ?)", session.id, *device.address)
             begun.append(session)
         return bool(begun)
+
+    def _save_session(self, device: Device, session: Any) -> None:
+        """Write a session into nio's table. nio itself would bind all its tables and look for the account anew each time."""
+        row: Any = OlmSessions.replace(
+            account=self._account,
+            sender_key=device.curve25519,
+            session=session.pickle(self._olm.store.pickle_key),
+            session_id=session.id,
+            creation_time=session.creation_time,
+            last_usage_date=session.use_time,
+        )
+        row.execute(self._database)
 
     def send_again(self, user_id: str, curve25519: str) -> None:
         """Hand the rooms' keys once more to a device that has begun a new Olm session: it could not read what came in the old one."""
@@ -241,16 +273,6 @@ class RoomKeys(Rows):
                 await self._claim_portion([device])
                 await self._send_to([device], "m.dummy", {})
             broken.remove(known)
-
-
-class _Recipient:
-    """A device as nio's Olm machine wants it."""
-
-    def __init__(self, device: Device) -> None:
-        self.user_id = device.user_id
-        self.id = device.device_id
-        self.ed25519 = device.ed25519
-        self.curve25519 = device.curve25519
 
 
 def _as_json(event: Mapping[str, Any]) -> str:
