@@ -165,8 +165,9 @@ class Journal(Rows):
         return known
 
     def leave_room(self, room_id: str) -> None:
-        """Remember that we are not in a room any more. Its gaps can never be filled."""
+        """Remember that we are not in a room any more. Its gaps can never be filled, and its keys will not come."""
         self._run("DELETE FROM journal_room WHERE room_id = ?", room_id)
+        self._run("DELETE FROM journal_unreadable WHERE room_id = ?", room_id)
         self._run("DELETE FROM journal_gap WHERE room_id = ?", room_id)
 
     # What cannot be decrypted, or not yet

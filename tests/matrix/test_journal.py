@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from peewee import SqliteDatabase
 
-from bot.matrix.journal import Gap, Journal
+from bot.matrix.journal import MOST_KEPT, Gap, Journal
 
 A, B = "!a:netz.example", "!b:netz.example"
 
@@ -80,3 +80,56 @@ def test_a_room_is_entered_once_until_it_is_left(journal: Journal) -> None:
     journal.open_gap(Gap(A, 1, "s0", "t1", awaits_join=False))
     journal.leave_room(A)
     assert (journal.gaps(), journal.enter_room(A)) == ([], False)
+
+
+def _keep(journal: Journal, event_id: str, room_id: str = A, *, sender: str = "@a:x", session: str = "S", now: float = 100) -> None:
+    source = {"event_id": event_id, "sender": sender}
+    journal.keep(source, room_id, session_id=session, batch=1, now=now)
+
+
+def _kept(journal: Journal, session: str | None = None) -> list[str]:
+    return [event.event_id for event in journal.unreadable(session)]
+
+
+def test_what_cannot_be_read_is_kept_by_its_key(journal: Journal) -> None:
+    """A gap and a sync may bring the same event; when its key comes, only what it opens is tried again."""
+    for event_id, session in (("$1", "S"), ("$2", "T"), ("$1", "S"), ("$3", "S")):
+        _keep(journal, event_id, session=session)
+    assert (_kept(journal), _kept(journal, "S"), journal.unreadable_rooms()) == (["$1", "$2", "$3"], ["$1", "$3"], {A: 3})
+    journal.let_go("$1")
+    assert _kept(journal, "S") == ["$3"]
+
+
+def test_each_sender_is_told_once_a_room(journal: Journal) -> None:
+    """Of the oldest, and only when it has waited long enough. What comes later is told of later."""
+    _keep(journal, "$1", now=100)
+    _keep(journal, "$2", session="T", now=101)
+    _keep(journal, "$3", sender="@b:x", now=102)
+    _keep(journal, "$4", B, now=103)
+    _keep(journal, "$5", now=200)
+
+    assert [journal.give_word(150), journal.give_word(150)] == [3, 0]
+
+    assert _work_off(journal, A) == ["unreadable:$1", "unreadable:$3"]
+    assert _work_off(journal, B) == ["unreadable:$4"]
+    assert journal.give_word(250) == 1
+    assert len(_kept(journal)) == 5, "the keys may come all the same"
+
+
+def test_a_flood_of_what_cannot_be_read_is_bounded(journal: Journal) -> None:
+    """Anybody in a room can make up sessions. The newest are kept, and of other rooms all."""
+    _keep(journal, "$elsewhere", B)
+    with journal.transaction():
+        for number in range(MOST_KEPT + 5):
+            _keep(journal, f"${number}", session=str(number))
+    assert journal.unreadable_rooms() == {A: MOST_KEPT, B: 1}
+    assert _kept(journal)[1] == "$5"
+
+
+def test_what_waited_too_long_or_was_left_behind_is_forgotten(journal: Journal) -> None:
+    _keep(journal, "$old", now=100)
+    _keep(journal, "$new", now=200)
+    _keep(journal, "$left", B, now=200)
+    assert [journal.forget(150), _kept(journal)] == [1, ["$new", "$left"]]
+    journal.leave_room(B)
+    assert _kept(journal) == ["$new"]

@@ -77,9 +77,8 @@ class RoomKeys(Rows):
         super().__init__(database)
         self._server = server
         self._olm = olm
-        self._account: object = (
-            self._one("SELECT id FROM accounts WHERE user_id = ? AND device_id = ?", olm.user_id, olm.device_id) or [None]
-        )[0]
+        account = "SELECT id FROM accounts WHERE user_id = ? AND device_id = ?"
+        self._account: int = self._all(account, olm.user_id, olm.device_id)[0][0]
         self._devices = devices
         self._dropped = dropped
         self._only_signed = only_signed
@@ -248,7 +247,8 @@ class RoomKeys(Rows):
 
     def _save_session(self, device: Device, session: Any) -> None:
         """Write a session into nio's table. nio itself would bind all its tables and look for the account anew each time."""
-        row: Any = OlmSessions.replace(
+        sessions: Any = OlmSessions
+        row = sessions.replace(
             account=self._account,
             sender_key=device.curve25519,
             session=session.pickle(self._olm.store.pickle_key),

@@ -160,7 +160,13 @@ class Machine:
     """A device: nio's Olm machine with its store in `folder`, and our `Encryption` on it."""
 
     def __init__(
-        self, exchange: Exchange, folder: Path, user_id: str = "@bot:example.org", device_id: str = "BOT", *, only_signed: bool = False
+        self,
+        exchange: Exchange,
+        folder: Path,
+        user_id: str = "@bot:example.org",
+        device_id: str = "BOT",
+        *,
+        only_signed: bool = False,
     ) -> None:
         self.exchange = exchange
         self.user_id = user_id

@@ -69,7 +69,9 @@ async def test_everybody_reads_and_the_key_is_sent_once(exchange: Exchange, bot:
     assert len(exchange.paths("/sendToDevice/", bot.line)) == 1
 
 
-@pytest.mark.parametrize(("path", "after"), [("/keys/claim", False), ("/keys/claim", True), ("/sendToDevice/", False), ("/sendToDevice/", True)])
+@pytest.mark.parametrize(
+    ("path", "after"), [("/keys/claim", False), ("/keys/claim", True), ("/sendToDevice/", False), ("/sendToDevice/", True)]
+)
 async def test_a_sending_that_was_cut_off_does_not_block_the_room(
     exchange: Exchange, bot: Machine, person: People, path: str, *, after: bool
 ) -> None:
@@ -166,7 +168,9 @@ async def test_a_new_key_when_somebody_leaves(exchange: Exchange, bot: Machine, 
     encrypted(exchange, BOT, KARLA, WIEBKE)
     first = await bot.says("zu dritt")
     encrypted(exchange, BOT, KARLA)
-    bot.learn(rooms={ROOM: {"timeline": {"events": [{"type": "m.room.member", "state_key": WIEBKE, "content": {"membership": "leave"}}]}}})
+    bot.learn(
+        rooms={ROOM: {"timeline": {"events": [{"type": "m.room.member", "state_key": WIEBKE, "content": {"membership": "leave"}}]}}}
+    )
 
     second = await bot.says("zu zweit")
 
