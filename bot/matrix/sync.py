@@ -204,6 +204,8 @@ class SyncLoop:
 
     def _take(self, room_id: str, source: Mapping[str, Any], batch: int, *, fills_gap: bool = False) -> None:
         """Write an event of a timeline into the inbox, decrypted; or keep it until it can be."""
+        if not source.get("content"):
+            return  # it was taken back
         if source.get("type") != ENCRYPTED:
             spoken = source.get("type") == "m.room.message"
             in_clear = spoken and self._encryption.rooms.encrypted_at(room_id, source.get("origin_server_ts"))
