@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test docs lock clean
+.PHONY: setup demo test bench docs lock clean
 
 setup: .venv/ready
 
@@ -27,6 +27,10 @@ test: setup
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m bot.documentation --check
 	@$(BIN)/pytest -n 2 --dist loadfile
+
+# How we compare with what is usual, side by side in one run. Not part of the tests: how quick it is depends on the machine.
+bench: setup
+	@$(BIN)/python -m bench.room_keys
 
 # The documentation of the commands and the catalogue, made anew from the code.
 docs: setup

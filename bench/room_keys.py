@@ -180,7 +180,8 @@ _TITLES = {
 
 def table(result: dict[str, Any]) -> str:
     """Return the result as people read it."""
-    lines = [f"{result['devices']} devices in the room, {result['rounds']} rounds; median / maximum"]
+    devices, rounds = (_several(result[name], name) for name in ("devices", "rounds"))
+    lines = [f"{devices} in the room, {rounds}; median / maximum"]
     for scene in (ALONE, ANSWERING):
         figures = result[scene]
         lines += ["", f"{scene + ':':36}{'ours':>18}{'nio':>18}{'ours/nio':>16}"]
@@ -189,6 +190,10 @@ def table(result: dict[str, Any]) -> str:
                 ours, nio, ratio = (figures[each][name] for each in ("ours", "nio", "ratio"))
                 lines.append(f"{title:36}{_pair(ours, 1):>18}{_pair(nio, 1):>18}{_pair(ratio, 2):>16}")
     return "\n".join(lines)
+
+
+def _several(count: int, what: str) -> str:
+    return f"{count} {what}" if count != 1 else f"{count} {what.removesuffix('s')}"
 
 
 def _pair(spread: dict[str, float], digits: int) -> str:

@@ -12,7 +12,7 @@ import structlog
 import commands
 import schedules
 from bot.authorising import Authoriser
-from bot.clock import Clock, ShiftedClock
+from bot.clock import Clock, ShiftedClock, SystemClock
 from bot.config import Config
 from bot.db import rooms
 from bot.db.engine import Database, Unavailable, connect, reason_of
@@ -136,7 +136,7 @@ class Bot:
             sender,
             language=language,
             state_dir=config.matrix.state_dir,
-            clock=clock,
+            clock=SystemClock(),  # it is about others' clocks and patience, whatever time we show
             may=self._has_role,
             master_key=self._own_identity.master_key,
         )

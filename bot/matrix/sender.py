@@ -54,6 +54,7 @@ class RoomSender:
         try:
             if await self._encryption.rooms.settings(room_id) is None:
                 return {"url": await self._client.upload_media(data, mimetype)}
+            self._encryption.check_settled(room_id)  # or it would be uploaded in vain
             ciphertext, file = encrypted(data)
             return {"file": {**file, "url": await self._client.upload_media(ciphertext, "application/octet-stream")}}
         except LoginFailed as error:

@@ -96,7 +96,7 @@ class Encryption:
 
     def _opened(self, raw: dict[str, Any]) -> Any:
         """Return what is in an Olm message, as nio sees it, or None."""
-        sender_key = object_of(raw.get("content")).get("sender_key")
+        sender_key: Any = object_of(raw.get("content")).get("sender_key")
         if not is_key(sender_key):
             return None  # nio remembers every sender's key, of any length
         parsed: Any = ToDeviceEvent.parse_event(raw)  # pyright: ignore[reportUnknownMemberType]  (nio leaves its dict open)
@@ -105,6 +105,8 @@ class Encryption:
         except SessionCreationException:  # a key of ours that is gone; nio takes only what fails otherwise for a broken session
             self._olm._mark_device_for_unwedging(raw.get("sender"), sender_key)  # noqa: SLF001  (the list that it keeps of them)
             raise
+        finally:
+            self._room_keys.keep_few_sessions(sender_key)
 
     def decrypt(self, source: Mapping[str, Any], room_id: str) -> Plain:
         """Return what an encrypted event says. Raises `Undecryptable` (what it needs is asked for by the chores) and `Worthless`."""
@@ -160,7 +162,11 @@ class Encryption:
             return event_type, content
         if settings.get("algorithm") != MEGOLM:
             raise ChatRefused("the room is encrypted in a way that we do not know: nothing is said there in clear text")
-        if (seconds := self.rooms.settles_in(room_id)) > 0:
-            raise ChatUnavailable("the others' clients have to learn of our device first", seconds)
+        self.check_settled(room_id)
         recipients = await self.rooms.recipients(room_id)
         return await self._room_keys.encrypt(room_id, event_type, content, settings=settings, recipients=recipients)
+
+    def check_settled(self, room_id: str) -> None:
+        """Raise `ChatUnavailable` while the others in a room have to learn of our device first, or it of theirs."""
+        if (seconds := self.rooms.settles_in(room_id)) > 0:
+            raise ChatUnavailable("the others' clients have to learn of our device first", seconds)

@@ -39,6 +39,9 @@ _AT_ONCE = 10
 _CLAIM_AGAIN_AFTER = 300.0
 """Seconds until a device that had no one-time key is asked for one again."""
 
+_MOST_SESSIONS = 20
+"""Olm sessions with one device. It uses one; others come about when both begin at once, or when one loses its store."""
+
 _MOST_MESSAGES, _LONGEST = 100, timedelta(days=7)
 
 _HALVES = re.compile("[\ud800-\udfff]")
@@ -118,7 +121,8 @@ class RoomKeys(Rows):
         missing = [device for device in wanted if device.address not in key.shared_with]
         if missing:
             await self._share(room_id, key, missing)
-        refused = [device for device in present if device not in wanted and device.address not in key.told_no]
+        kept_out = set(present) - set(wanted)
+        refused = [device for device in present if device in kept_out and device.address not in key.told_no]
         if refused:
             await self._withhold(room_id, key, refused, "m.unverified", "The owner of this device has not verified it.")
         return key
@@ -146,7 +150,8 @@ class RoomKeys(Rows):
             portion = reachable[start : start + _AT_ONCE]
             sent = await self._send_to(portion, "m.room_key", content)
             key.shared_with.update(device.address for device in sent)
-        unreachable = [device for device in missing if device not in reachable and device.address not in key.told_no]
+        left_out = set(missing) - set(reachable)
+        unreachable = [device for device in missing if device in left_out and device.address not in key.told_no]
         if unreachable:
             await self._withhold(room_id, key, unreachable, "m.no_olm", "No one-time key could be had for this device.")
 
@@ -257,6 +262,13 @@ class RoomKeys(Rows):
             last_usage_date=session.use_time,
         )
         row.execute(self._database)
+
+    def keep_few_sessions(self, curve25519: str) -> None:
+        """Let go of the oldest Olm sessions of a key: every message is tried with each, and anybody can begin as many as they like."""
+        sessions = self._olm.session_store[curve25519]
+        for session in sessions[_MOST_SESSIONS:]:
+            self._run("DELETE FROM olmsessions WHERE session_id = ?", session.id)
+        del sessions[_MOST_SESSIONS:]
 
     def send_again(self, user_id: str, curve25519: str) -> None:
         """Hand the rooms' keys once more to a device that has begun a new Olm session: it could not read what came in the old one."""

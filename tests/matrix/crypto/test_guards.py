@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from nio import MegolmEvent, SyncResponse
 
+from bot.matrix.client import GuardedClient
 from bot.matrix.crypto.guards import guard, parsed_sync, whatever_it_raises
 from tests.matrix.crypto.exchange import Exchange, Machine
 
@@ -18,7 +19,9 @@ class PanicException(BaseException):  # noqa: N818  (pyo3's, which cannot be imp
     """What a panic in Rust is in Python."""
 
 
-@pytest.mark.parametrize("error", [ValueError(), RecursionError(), MemoryError(), UnicodeDecodeError("x", b"", 0, 0, ""), PanicException()])
+@pytest.mark.parametrize(
+    "error", [ValueError(), RecursionError(), MemoryError(), UnicodeDecodeError("x", b"", 0, 0, ""), PanicException()]
+)
 def test_every_failure_is_handed_on(error: BaseException) -> None:
     caught: list[BaseException] = []
 
@@ -61,7 +64,8 @@ def parsed(raw: Json) -> tuple[SyncResponse | None, list[str]]:
 
 def events_of(response: SyncResponse | None) -> list[str]:
     assert response is not None
-    return [each.event_id for each in response.rooms.join[ROOM].timeline.events]
+    found = (getattr(each, "event_id", None) for each in response.rooms.join[ROOM].timeline.events)
+    return [event_id for event_id in found if isinstance(event_id, str)]
 
 
 def test_a_sync_is_parsed_and_stays_as_it_is() -> None:
@@ -106,9 +110,53 @@ def test_an_event_that_cannot_be_borne_takes_no_other_with_it(junk: Any) -> None
     assert "$3" in [each.event_id for each in response.rooms.join[ROOM].state if hasattr(each, "event_id")]
 
 
+STATE_KINDS = {
+    "m.room.member": {"membership": "join", "displayname": "x", "avatar_url": "x"},
+    "m.room.power_levels": {"users": {"@x:y": 5}, "events": {"x": 5}, "users_default": 5, "state_default": 5},
+    "m.room.create": {"room_version": "12", "creator": "@x:y", "m.federate": True, "predecessor": {"room_id": "!x"}},
+    "m.room.name": {"name": "x"},
+    "m.room.topic": {"topic": "x"},
+    "m.room.canonical_alias": {"alias": "#x:y", "alt_aliases": ["#x:y"]},
+    "m.room.join_rules": {"join_rule": "public"},
+    "m.room.history_visibility": {"history_visibility": "joined"},
+    "m.room.guest_access": {"guest_access": "forbidden"},
+    "m.room.encryption": {"algorithm": "m.megolm.v1.aes-sha2"},
+    "m.room.tombstone": {"replacement_room": "!x", "body": "x"},
+    "m.room.avatar": {"url": "mxc://x/y"},
+    "m.space.child": {"via": ["x"], "suggested": True},
+    "m.space.parent": {"via": ["x"], "canonical": True},
+}
+WRONG: list[Any] = [None, 5, -1, 10**20, 1.5, True, "", "x", "\ud83d", [], [5], {}, {"a": 5}, {"@x:y": "5"}]
+
+
+async def test_no_state_of_a_room_upsets_what_nio_makes_of_it(tmp_path: Any) -> None:
+    """Whoever has the power in a room may put nearly anything into its state. What nio raises then would end the process, each time."""
+    client = GuardedClient("http://127.0.0.1:9", "@bot:example.org", "BOT", tmp_path)
+    try:
+        client.resume("token")
+        for kind, good in STATE_KINDS.items():
+            contents = [{**good, name: wrong} for name in good for wrong in WRONG] + [dict[str, Any](), good]
+            for number, content in enumerate(contents):
+                for state_key in ("", "@x:y", "x", "@bot:example.org"):
+                    made = event(number, type=kind, state_key=state_key, content=content, unsigned={"prev_content": content})
+                    raw = sync(copy.deepcopy(made))
+                    raw["rooms"]["join"][ROOM]["state"]["events"] = [made]
+                    response, _dropped = parsed(raw)
+                    assert response is not None
+                    client.digest(response)
+    finally:
+        await client.close()
+
+
 @pytest.mark.parametrize(
     "raw",
-    [{}, {"next_batch": 5}, {"rooms": 5}, {"next_batch": "n", "rooms": {"join": {ROOM: 5}}}, {"next_batch": "n", "rooms": {"join": []}}],
+    [
+        {},
+        {"next_batch": 5},
+        {"rooms": 5},
+        {"next_batch": "n", "rooms": {"join": {ROOM: 5}}},
+        {"next_batch": "n", "rooms": {"join": []}},
+    ],
     ids=repr,
 )
 def test_what_is_no_sync_is_none_and_raises_nothing(raw: Json) -> None:

@@ -1,7 +1,7 @@
 """Whoever is in the room can read what the bot says, whatever befalls the sharing of its key; and nobody else can."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
@@ -15,11 +15,12 @@ from bot.matrix.crypto.signing import unpadded
 from tests.matrix.crypto.conftest import People
 from tests.matrix.crypto.exchange import KIND, OTHER_ROOM, ROOM, Answer, Asked, Exchange, Machine, away, encrypted, sign_devices
 
+OLM = "m.olm.v1.curve25519-aes-sha2"
 BOT, KARLA, WIEBKE, MALLORY = (f"@{name}:example.org" for name in ("bot", "karla", "wiebke", "mallory"))
 
 
 @asynccontextmanager
-async def held_back(exchange: Exchange, path: str, *, after: bool = False) -> AsyncIterator[asyncio.Event]:
+async def held_back(exchange: Exchange, path: str, *, after: bool = False) -> AsyncGenerator[asyncio.Event]:
     """Let requests under a path wait, the homeserver having done what they want (`after`) or not; give what is set once one waits."""
     waits, goes_on = asyncio.Event(), asyncio.Event()
 
@@ -283,7 +284,7 @@ def broken_message(sender: Machine, receiver: Machine, which: str) -> dict[str, 
     first = sender.olm.account.create_outbound_session(theirs, gone).encrypt(b"{}").to_parts()
     kind, body = first if which == "first" else stray_message()
     ciphertext = {theirs: {"type": kind, "body": unpadded(body)}}
-    content = {"algorithm": "m.olm.v1.curve25519-aes-sha2", "sender_key": own, "ciphertext": ciphertext}
+    content = {"algorithm": OLM, "sender_key": own, "ciphertext": ciphertext}
     return {"type": "m.room.encrypted", "sender": sender.user_id, "content": content}
 
 
@@ -311,7 +312,7 @@ async def test_an_olm_session_that_broke_is_begun_anew(exchange: Exchange, bot: 
 @pytest.mark.parametrize("which", ["first", "next"])
 async def test_whoever_could_not_read_the_key_gets_it_again(exchange: Exchange, bot: Machine, person: People, which: str) -> None:
     """The key went out in an Olm session that Karla's device had lost. It says so by an empty message in a new one."""
-    karla, wiebke = await person("karla"), await person("wiebke")
+    karla, _ = await person("karla"), await person("wiebke")
     encrypted(exchange, BOT, KARLA, WIEBKE)
     first = await bot.says("Moin")
     exchange.inboxes[karla.device] = [broken_message(bot, karla, which)]
@@ -324,6 +325,25 @@ async def test_whoever_could_not_read_the_key_gets_it_again(exchange: Exchange, 
     assert first["content"]["session_id"] == second["content"]["session_id"]
     assert await karla.reads(second) == "Tschüs"
     assert set(exchange.paths("/sendToDevice/", bot.line)[-1].body["messages"]) == {KARLA}
+
+
+async def test_sessions_begun_without_end_are_let_go(exchange: Exchange, bot: Machine, person: People) -> None:
+    """The fallback key serves as often as one likes; each message would be tried with each session, longer and longer, for ever."""
+    karla = await person("karla")
+    encrypted(exchange, BOT, KARLA)
+    own, theirs = (machine.olm.account.identity_keys["curve25519"] for machine in (karla, bot))
+    (fallback,) = exchange.fallback_keys[bot.device].values()
+    for _ in range(100):
+        kind, body = karla.olm.account.create_outbound_session(theirs, fallback["key"]).encrypt(b"{}").to_parts()
+        content = {"algorithm": OLM, "sender_key": own, "ciphertext": {theirs: {"type": kind, "body": unpadded(body)}}}
+        exchange.inboxes[bot.device].append({"type": "m.room.encrypted", "sender": "@stella:example.org", "content": content})
+    await bot.sync()
+    assert len(bot.olm.session_store[own]) <= 20
+    bot.restart()
+    assert len(bot.olm.session_store[own]) <= 20
+
+    assert await bot.reads(await karla.says("Moin")) == "Moin"
+    assert await karla.reads(await bot.says("Moin")) == "Moin"
 
 
 async def test_the_homeservers_claim_may_be_junk(exchange: Exchange, bot: Machine, person: People) -> None:

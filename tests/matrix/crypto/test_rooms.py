@@ -181,13 +181,17 @@ async def test_a_sync_may_say_anything_of_a_room(bot: Machine, junk: Any) -> Non
     assert await sent(bot) == "m.room.message"
 
 
+def nobody_asks(_kind: str, _reason: BaseException | str, _sender: str) -> None:
+    """Nothing is dropped here."""
+
+
 async def test_without_a_store_nothing_can_be_sent(exchange: Exchange, tmp_path: Any) -> None:
     """nio's client would send in clear then. Our sender cannot be made without what encrypts, nor that without a store."""
     client = GuardedClient("http://127.0.0.1:9", BOT, "BOT", tmp_path)
     try:
         assert client.olm is None
         with pytest.raises(AttributeError):
-            Encryption(client, client.olm, client.store, lambda *_: None, kinds=None)
+            Encryption(client, client.olm, client.store, nobody_asks, kinds=None)
         with pytest.raises(AttributeError):
             EncryptedRooms(None, client, BOT, 0)
     finally:
