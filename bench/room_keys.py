@@ -151,7 +151,9 @@ def _summed_up(samples: Sequence[Sample]) -> dict[str, Any]:
         "answers": [took for sample in samples for took in sample.answers],
         "answers_before": [took for sample in samples for took in sample.answers_before],
     }
-    spreads = {name: asdict(Spread(statistics.median(each), max(each))) for name, each in values.items() if each}
+    spreads = {
+        name: asdict(Spread(round(statistics.median(each), 3), round(max(each), 3))) for name, each in values.items() if each
+    }
     return {**spreads, "kinds": samples[-1].kinds}
 
 
@@ -188,7 +190,7 @@ def table(result: dict[str, Any]) -> str:
         for name, title in _TITLES.items():
             if name in figures["ours"]:
                 ours, nio, ratio = (figures[each][name] for each in ("ours", "nio", "ratio"))
-                lines.append(f"{title:36}{_pair(ours, 1):>18}{_pair(nio, 1):>18}{_pair(ratio, 2):>16}")
+                lines.append(f"{title:36}{_pair(ours, 1):>18}{_pair(nio, 1):>18}{_pair(ratio, 3):>16}")
     return "\n".join(lines)
 
 

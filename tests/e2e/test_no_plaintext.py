@@ -164,13 +164,13 @@ WRONG: dict[str, Callable[[], web.Response]] = {
     "500": lambda: web.json_response({"errcode": "M_UNKNOWN", "error": "no"}, status=500),
     "502 of a proxy": lambda: web.Response(text="<html>", status=502),
     "200 and no JSON": lambda: web.Response(text="<html>"),
-    "200 and nothing": lambda: web.Response(),
+    "200 and nothing": web.Response,
     "200 and a list": lambda: web.json_response([]),
     "200 and {}": lambda: web.json_response({}),
     "200 and an odd algorithm": lambda: web.json_response({"algorithm": 5}),
     "404 of a proxy": lambda: web.json_response({"error": "no such page"}, status=404),
     "404, not known": lambda: web.json_response({"errcode": "M_UNRECOGNIZED", "error": "no"}, status=404),
-    "cut off": lambda: web.Response(),
+    "cut off": web.Response,
     "429": lambda: web.json_response({"errcode": "M_LIMIT_EXCEEDED", "error": "slow", "retry_after_ms": 500}, status=429),
 }
 

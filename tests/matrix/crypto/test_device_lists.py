@@ -72,7 +72,7 @@ async def test_who_leaves_while_being_asked_about_is_tracked_no_longer(exchange:
     assert bot.encryption.devices.outdated() == set()
 
 
-async def test_a_change_outlives_a_crash(exchange: Exchange, bot: Machine, person: People) -> None:
+async def test_a_change_outlives_a_crash(bot: Machine, person: People) -> None:
     """It is written with the sync that told of it."""
     await person("karla")
     await bot.encryption.devices.refresh([KARLA])

@@ -15,8 +15,8 @@ Json = dict[str, Any]
 ROOM = "!room:example.org"
 
 
-class PanicException(BaseException):  # noqa: N818  (pyo3's, which cannot be imported)
-    """What a panic in Rust is in Python."""
+class PanicException(BaseException):
+    """What a panic in Rust is in Python; pyo3's own cannot be imported."""
 
 
 @pytest.mark.parametrize(

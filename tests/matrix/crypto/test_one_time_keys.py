@@ -161,9 +161,8 @@ async def test_ids_that_are_taken_are_given_up(exchange: Exchange, bot: Machine,
     assert await bot.reads(await karla.says("Moin")) == "Moin"
 
 
-async def test_a_store_that_was_lost_is_noticed_before_anything_is_uploaded(
-    exchange: Exchange, bot: Machine, tmp_path: Path
-) -> None:
+@pytest.mark.usefixtures("bot")
+async def test_a_store_that_was_lost_is_noticed_before_anything_is_uploaded(exchange: Exchange, tmp_path: Path) -> None:
     """Its device has other keys at the homeserver: nobody would trust a second set, and nobody would read us."""
     known = exchange.device_keys[BOT]["BOT"]
     uploads = len(exchange.paths("/keys/upload"))

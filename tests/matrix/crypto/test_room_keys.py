@@ -127,7 +127,7 @@ async def test_a_device_without_a_good_one_time_key_keeps_nobody_else_from_readi
     else:
         junk = {"key": "A" * 7}
         signature = mallory.olm.sign_json(junk)
-        theirs |= dict.fromkeys(theirs, {**junk, "signatures": {MALLORY: {"ed25519:PHONE": signature}}})
+        theirs |= {name: {**junk, "signatures": {MALLORY: {"ed25519:PHONE": signature}}} for name in theirs}
     encrypted(exchange, BOT, KARLA, MALLORY, WIEBKE)
 
     events = [await bot.says("Moin"), await bot.says("Tschüs")]
