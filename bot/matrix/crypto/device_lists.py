@@ -158,7 +158,7 @@ class DeviceLists(Rows):
         for device_id, payload in object_of(object_of(answer.get("device_keys")).get(user_id)).items():
             if user_id == self._olm.user_id and device_id == self._olm.device_id:
                 continue
-            device = _device(user_id, device_id, payload, signing)
+            device = device_of(user_id, device_id, payload, signing)
             known = before.get(device_id) or self._gone.get(user_id, {}).get(device_id)
             if device is None:
                 self._dropped("device_keys", "malformed", user_id)
@@ -214,7 +214,7 @@ def _portions(user_ids: Sequence[str], answer: dict[str, Any]) -> Generator[list
         yield portion
 
 
-def _device(user_id: str, device_id: str, payload: object, signing: str | None) -> Device | None:
+def device_of(user_id: str, device_id: str, payload: object, signing: str | None) -> Device | None:
     """Return the device that a homeserver describes, or None if it is not described as the specification wants it."""
     keys = object_of(object_of(payload).get("keys"))
     ed25519, curve25519 = keys.get(f"ed25519:{device_id}"), keys.get(f"curve25519:{device_id}")

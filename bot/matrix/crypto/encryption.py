@@ -7,6 +7,7 @@ import structlog
 from nio import DummyEvent, RoomKeyEvent, ToDeviceEvent
 from vodozemac import SessionCreationException
 
+from bot import metrics
 from bot.errors import ChatRefused, ChatUnavailable
 from bot.matrix.crypto.decryption import ENCRYPTED, MEGOLM, Decryption, Plain, Undecryptable
 from bot.matrix.crypto.device_lists import DeviceLists, is_key
@@ -65,6 +66,8 @@ class Encryption:
         self.devices.left(strings_of(lists.get("left")))
         counts = object_of(raw.get("device_one_time_keys_count"))
         self._counts = {kind: count for kind, count in counts.items() if isinstance(count, int)}
+        if "signed_curve25519" in self._counts:
+            metrics.one_time_keys.set(self._counts["signed_curve25519"])
         unused = raw.get("device_unused_fallback_key_types")
         self._unused_fallbacks = None if unused is None else strings_of(unused)
         for room_id, room in object_of(object_of(raw.get("rooms")).get("join")).items():

@@ -12,10 +12,11 @@ from typing import Any, cast
 import structlog
 
 from bot.errors import ChatUnavailable, text
+from bot.matrix.crypto.device_lists import device_of, is_key
 from bot.matrix.crypto.identity_file import IdentityFile, IdentityTrouble, Seeds, printable
 from bot.matrix.crypto.interactive_auth import PersonNeeded, authenticated
 from bot.matrix.crypto.server import Server
-from bot.matrix.crypto.signing import SEED_BYTES, from_unpadded, is_signed, public_key, sign
+from bot.matrix.crypto.signing import is_signed, public_key, sign
 
 log = structlog.get_logger(__name__)
 
@@ -309,23 +310,10 @@ def _key(answer: Mapping[str, Any], section: str, usage: str, user_id: str, *, s
 
 def _device(raw: Any, user_id: str, device_id: str) -> Device | None:
     """Return a device if it is what it says and has signed itself, else None."""
-    if not isinstance(raw, dict):
-        return None
-    entry = cast("dict[str, Any]", raw)
-    keys: Any = entry.get("keys")
-    if entry.get("user_id") != user_id or entry.get("device_id") != device_id or not isinstance(keys, dict):
-        return None
-    ed25519, curve25519 = (cast("dict[str, Any]", keys).get(f"{kind}:{device_id}") for kind in ("ed25519", "curve25519"))
-    if not _is_key(ed25519) or not _is_key(curve25519):
-        return None
-    if not is_signed(entry, by=str(ed25519), user_id=user_id, key_id=device_id):
-        return None
-    return Device(user_id, device_id, str(ed25519), str(curve25519))
+    found = device_of(user_id, device_id, raw, None)
+    return None if found is None else Device(user_id, device_id, found.ed25519, found.curve25519)
 
 
 def _is_key(value: Any) -> bool:
-    """Whether this is a key of 32 bytes in unpadded base64: with padding, clients would not find it."""
-    try:
-        return isinstance(value, str) and not value.endswith("=") and len(from_unpadded(value)) == SEED_BYTES
-    except ValueError:
-        return False
+    """Whether this is a key in unpadded base64: with padding, clients would not find it."""
+    return is_key(value) and not value.endswith("=")

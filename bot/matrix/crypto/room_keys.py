@@ -21,6 +21,7 @@ import structlog
 from nio.crypto import OutboundGroupSession, OutboundSession
 from nio.store import OlmSessions
 
+from bot import metrics
 from bot.matrix.crypto.decryption import ENCRYPTED, MEGOLM
 from bot.matrix.crypto.device_lists import Address, Device, DeviceLists
 from bot.matrix.crypto.guards import whatever_it_raises
@@ -150,6 +151,7 @@ class RoomKeys(Rows):
             portion = reachable[start : start + _AT_ONCE]
             sent = await self._send_to(portion, "m.room_key", content)
             key.shared_with.update(device.address for device in sent)
+            metrics.room_keys_shared.inc(len(sent))
         left_out = set(missing) - set(reachable)
         unreachable = [device for device in missing if device in left_out and device.address not in key.told_no]
         if unreachable:

@@ -120,7 +120,10 @@ class EncryptedRooms(Rows):
             return
         if before is None:
             self._settle(room_id)
-        self._known[room_id] = (settings, before[1] if before and before[1] else since)  # 0: we had asked, and were not told since when
+        self._known[room_id] = (
+            settings,
+            before[1] if before and before[1] else since,
+        )  # 0: we had asked, and were not told since when
         self._run("INSERT OR REPLACE INTO crypto_room VALUES (?, ?, ?)", room_id, json.dumps(settings), self._known[room_id][1])
 
 
