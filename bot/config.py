@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from datetime import time, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, cast, get_origin
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import (
@@ -232,13 +232,17 @@ class MatrixConfig(_Section):
 
     @property
     def identity_path(self) -> Path:
-        """The file with the identity's seeds. Beside `state_dir` unless set: it outlives the device."""
-        return self.identity_file or self.state_dir.parent / "identity.json"
+        """The file with the identity's seeds. Beside `state_dir` unless set: it outlives the device, and replicas share it."""
+        return self.identity_file or self._beside_state(".json")
 
     @property
     def identity_key_path(self) -> Path:
         """The file with the key to the seeds; it need not be there yet."""
-        return self.identity_key_file or self.state_dir.parent / "identity.key"
+        return self.identity_key_file or self._beside_state(".key")
+
+    def _beside_state(self, suffix: str) -> Path:
+        """Return a path that names the account: several bots may keep their state side by side."""
+        return self.state_dir.parent / f"identity-{quote(self.user_id[1:].partition(':')[0], safe='')}{suffix}"
 
 
 class DatabaseConfig(_Section):

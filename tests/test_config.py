@@ -277,10 +277,10 @@ def test_paths_start_at_the_file(folder: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_the_identity_lies_beside_the_state_folder(folder: Path) -> None:
-    """It outlives the device; its key need not be there yet."""
+    """It outlives the device; its key need not be there yet. Another account's state folder may lie there as well."""
     config = load(folder, with_line("matrix", 'state_dir = "var/state"'))
-    assert config.matrix.identity_path == folder / "var" / "identity.json"
-    assert config.matrix.identity_key_path == folder / "var" / "identity.key"
+    assert config.matrix.identity_path == folder / "var" / "identity-netzwart.json"
+    assert config.matrix.identity_key_path == folder / "var" / "identity-netzwart.key"
     assert not config.matrix.only_signed_devices
     lines = (
         'identity_file = "backed-up/identity.json"\nidentity_key_file = "/etc/netzwart/identity.key"\nonly_signed_devices = true'

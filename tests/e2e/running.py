@@ -391,6 +391,8 @@ def _settings(homeserver: Homeserver, account: Account, folder: Path, database_u
             "user_id": account.user_id,
             "password_file": str(folder / "password"),
             "state_dir": str(folder / "state"),
+            "identity_file": str(folder / "identity.json"),
+            "identity_key_file": str(folder / "identity.key"),
         },
         "database": {"url": database_url},
         "network": {

@@ -21,10 +21,14 @@ NOTICE = ("m.notice", "org.matrix.custom.html")
 async def net(
     request: pytest.FixtureRequest, homeserver: Homeserver, databases: Databases, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Net]:
-    """The network with its bot at work; once on each backend, on PostgreSQL set up as an administrator does it."""
+    """The network with its bot at work; once on each backend: on SQLite in encrypted rooms, on PostgreSQL in plain ones, and set up
+    as an administrator does it."""
     folder = tmp_path_factory.mktemp("conversation")
     by_hand = request.param == "postgresql"
-    async with databases(request.param, folder) as url, network(homeserver, folder, url, filled=not by_hand) as net:
+    async with (
+        databases(request.param, folder) as url,
+        network(homeserver, folder, url, filled=not by_hand, encrypted=not by_hand) as net,
+    ):
         if by_hand:
             assert (await net.bot.do("migrate"))[0] == 0
             status, said = await net.bot.do("import", str(EXAMPLE), "--yes")
@@ -50,6 +54,7 @@ async def test_the_programme(net: Net) -> None:
     assert as_answer(seen) == (*NOTICE, {})
     assert seen.relation == {"m.in_reply_to": {"event_id": seen.replies_to}}
     assert seen.content[KEY] == f"reply:{seen.replies_to}"
+    assert seen.encrypted == net.encrypted
 
 
 async def test_another_lab(net: Net) -> None:

@@ -56,8 +56,6 @@ def another(net: Net, tmp_path: Path) -> Bot:
     settings = json.loads(json.dumps(net.bot.settings))
     settings["matrix"]["homeserver"] = net.homeserver.url
     settings["matrix"]["state_dir"] = str(tmp_path / "state")
-    settings["matrix"]["identity_file"] = str(net.bot.folder / "identity.json")  # one account, one identity
-    settings["matrix"]["identity_key_file"] = str(net.bot.folder / "identity.key")
     settings["database"]["url"] = f"sqlite+aiosqlite:///{tmp_path / 'netzwart.sqlite'}"
     return Bot(tmp_path, settings)
 

@@ -33,6 +33,8 @@ CONFIG = """[matrix]
 homeserver = "{url}"
 user_id = "{user_id}"
 password_file = "password"
+identity_file = "identity.json"
+identity_key_file = "identity.key"
 [database]
 url = "sqlite+aiosqlite:///netzwart.sqlite"
 [network]
@@ -536,7 +538,7 @@ async def test_checking_finds_what_is_wrong(admin: Administrator) -> None:
     standing = await admin.start()
     (admin.folder / "keys").mkdir()
     shutil.move(admin.folder / "identity.key", admin.folder / "keys" / "identity.key")
-    admin.configure('password_file = "password"\nidentity_key_file = "keys/identity.key"')
+    admin.configure('identity_key_file = "keys/identity.key"', instead_of='identity_key_file = "identity.key"\n')
     shutil.rmtree(admin.state)
     session = await login(admin.config.matrix)
     async with with_store(admin.config.matrix, session, new=True) as device:
