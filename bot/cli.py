@@ -55,11 +55,15 @@ cli.add_typer(device, name="device")
 ConfigPath = Annotated[Path, typer.Option("--config", help=_t("Die Konfigurationsdatei."))]
 DEFAULT_CONFIG = Path("config.toml")
 MEND_FIRST = 2
+_DEEPEST = 10_000
+"""Frames. Homeservers hand on JSON nested nearly as deep as Python's usual 1,000, which anybody in a room can send."""
+
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
 def main() -> None:
     """Run the command line."""
+    sys.setrecursionlimit(_DEEPEST)
     cli()
 
 

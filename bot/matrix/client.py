@@ -33,7 +33,7 @@ log = structlog.get_logger(__name__)
 
 _MEDIA = "/_matrix/media/v3"
 _UPLOAD_SECONDS = 120
-NetworkTrouble = (aiohttp.ClientError, TimeoutError, OSError, json.JSONDecodeError, UnicodeDecodeError)
+NetworkTrouble = (aiohttp.ClientError, TimeoutError, OSError, ValueError, RecursionError)  # the last two: what is no JSON for us
 
 
 class JournalDiverged(NetzwartError):

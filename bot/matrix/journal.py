@@ -172,8 +172,11 @@ class Journal(Rows):
 
     # What cannot be decrypted, or not yet
 
-    def keep(self, source: Mapping[str, Any], room_id: str, *, session_id: str, batch: int, now: float) -> None:
-        """Keep an event until its key comes. `now`: seconds since 1970. Of each room, the newest are kept, up to `MOST_KEPT`."""
+    def keep(self, source: Mapping[str, Any], room_id: str, *, session_id: str, batch: int, now: float) -> int:
+        """Keep an event until its key comes; return how many are kept of its room. `now`: seconds since 1970.
+
+        Of each room, the newest are kept, up to `MOST_KEPT`.
+        """
         self._run(
             "INSERT INTO journal_unreadable (event_id, room_id, sender, session_id, source, batch, since) VALUES (?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT DO NOTHING",
@@ -192,6 +195,8 @@ class Journal(Rows):
             room_id,
             MOST_KEPT,
         )
+        counted = self._one("SELECT count(*) FROM journal_unreadable WHERE room_id = ?", room_id)
+        return counted[0] if counted else 0
 
     def unreadable(self, session_id: str | None = None) -> list[Unreadable]:
         """Return what is kept, oldest first: that of a session, or all."""

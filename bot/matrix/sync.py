@@ -57,6 +57,9 @@ _DEADLINE = 60.0
 _FIRST_DEADLINE = 300.0
 _LONGEST_PAUSE = 60.0
 _PAGE = 200
+_LOGGED_OF_A_ROOM = 50
+"""While more is kept of a room than that, each further event is counted only: anybody there can send any number."""
+
 _KEPT_FOR = 7 * 24 * 3600.0
 """Seconds for which an event is kept that cannot be decrypted: keys that have not come in a week will not come."""
 
@@ -217,8 +220,9 @@ class SyncLoop:
             if source.get("sender") == self._client.user_id:
                 return
             metrics.undecryptable_events.inc()
-            log.info("event_kept", event_id=source["event_id"], reason=error.reason, session=error.session_id)
-            self._journal.keep(source, room_id, session_id=error.session_id, batch=batch, now=self._now())
+            kept = self._journal.keep(source, room_id, session_id=error.session_id, batch=batch, now=self._now())
+            if kept <= _LOGGED_OF_A_ROOM:
+                log.info("event_kept", event_id=source["event_id"], reason=error.reason, session=error.session_id)
         except Worthless as error:
             self._dropped("megolm", error.reason, str(source.get("sender")))
         else:

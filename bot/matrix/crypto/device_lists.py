@@ -159,7 +159,7 @@ class DeviceLists(Rows):
             if user_id == self._olm.user_id and device_id == self._olm.device_id:
                 continue
             device = device_of(user_id, device_id, payload, signing)
-            known = before.get(device_id) or self._gone.get(user_id, {}).get(device_id)
+            known = before.get(device_id)  # not one that was gone: some name their devices themselves, and the same again
             if device is None:
                 self._dropped("device_keys", "malformed", user_id)
             elif known is not None and known.ed25519 != device.ed25519:

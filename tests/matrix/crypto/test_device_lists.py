@@ -8,7 +8,7 @@ import pytest
 
 from bot.errors import ChatUnavailable
 from tests.matrix.crypto.conftest import People
-from tests.matrix.crypto.exchange import Answer, Asked, Exchange, Machine, away, sign_devices
+from tests.matrix.crypto.exchange import Answer, Asked, Exchange, Machine, away, encrypted, sign_devices
 
 BOT, KARLA, WIEBKE = (f"@{name}:example.org" for name in ("bot", "karla", "wiebke"))
 Json = dict[str, Any]
@@ -271,3 +271,36 @@ async def test_strangers_are_not_tracked(exchange: Exchange, bot: Machine, perso
     await bot.sync(changed=(KARLA, "@x:y", "\ud83d"), left=("@z:z", "\ud83d"))
 
     assert len(exchange.paths("/keys/query", bot.line)) == before
+
+
+async def test_a_device_made_anew_under_its_old_name_is_another(exchange: Exchange, bot: Machine, person: People) -> None:
+    """Bots name their devices themselves: deleted and logged in again, it has the same name and new keys, and gets what is said."""
+    old = await person("karla", "BOT")
+    await bot.encryption.devices.refresh([KARLA])
+    for batch, there in ((5, False), (6, True)):
+        exchange.device_keys[KARLA].pop("BOT", None)
+        if there:
+            await person("karla", "BOT")
+        bot.encryption.devices.changed([KARLA], batch)
+        await bot.encryption.devices.refresh([KARLA])
+
+    (device,) = bot.encryption.devices.devices(KARLA)
+    assert device.ed25519 != old.olm.account.identity_keys["ed25519"]
+
+
+async def test_whom_a_broken_session_is_with_is_known_after_a_crash(exchange: Exchange, bot: Machine, person: People) -> None:
+    """nio looks among its own devices; without the sender's there, the session would stay broken."""
+    karla = await person("karla")
+    encrypted(exchange, bot.user_id, karla.user_id)
+    await bot.says("Moin")
+    curve25519 = karla.olm.account.identity_keys["curve25519"]
+
+    bot.restart()
+
+    assert bot.olm.device_store.device_from_sender_key(karla.user_id, curve25519).device_id == karla.device_id
+    del exchange.device_keys[karla.user_id][karla.device_id]
+    bot.encryption.devices.changed([karla.user_id], 5)
+    await bot.encryption.devices.refresh([karla.user_id])
+    for _ in range(2):
+        assert bot.olm.device_store.device_from_sender_key(karla.user_id, curve25519) is None  # who is gone needs none
+        bot.restart()
