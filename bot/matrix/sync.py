@@ -207,7 +207,7 @@ class SyncLoop:
 
     def _take(self, room_id: str, source: Mapping[str, Any], batch: int, *, fills_gap: bool = False) -> None:
         """Write an event of a timeline into the inbox, decrypted; or keep it until it can be."""
-        if not source.get("content"):
+        if "redacted_because" in object_of(source.get("unsigned")):
             return  # it was taken back
         if source.get("type") != ENCRYPTED:
             spoken = source.get("type") == "m.room.message"

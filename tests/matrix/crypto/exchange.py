@@ -61,6 +61,12 @@ class Exchange:
     def taken_ids(self, device: tuple[str, str]) -> set[str]:
         return set(self._issued[device])
 
+    def delete_device(self, user_id: str, device_id: str) -> None:
+        """Forget a device, as when it is logged out."""
+        del self.device_keys[user_id][device_id]
+        for keys in (self.one_time_keys, self.fallback_keys, self._issued):
+            keys.pop((user_id, device_id), None)
+
     _issued: defaultdict[tuple[str, str], dict[str, Any]] = field(default_factory=lambda: defaultdict(dict))
 
     async def answer(self, asked: Asked) -> Answer:

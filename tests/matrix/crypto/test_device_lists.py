@@ -280,7 +280,7 @@ async def test_a_device_made_anew_under_its_old_name_is_another(
     """Bots name their devices themselves: deleted and logged in again, it has the same name and new keys, and gets what is said."""
     old = await person("karla")
     await bot.encryption.devices.refresh([KARLA])
-    del exchange.device_keys[KARLA]["PHONE"]
+    exchange.delete_device(KARLA, "PHONE")
     await bot.sync(changed=(KARLA,))
     assert known(bot, KARLA) == set()
 
