@@ -47,6 +47,7 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 _SETTLE_EVERY = 60.0
+_UPLOAD_AGAIN_AFTER = 3.0
 _PATIENCE = 300.0
 """Seconds until somebody is told that an event of theirs could not be decrypted."""
 
@@ -188,6 +189,7 @@ class Bot:
     async def _enter_rooms(self) -> bool:
         await self._sync_once()
         while not self._encryption.uploaded:
+            await pause(_UPLOAD_AGAIN_AFTER, self._stopping)
             await self._sync_once()
         await self._own_identity.establish(self._stopping)
         await self._settle_rooms()

@@ -33,7 +33,13 @@ log = structlog.get_logger(__name__)
 
 _MEDIA = "/_matrix/media/v3"
 _UPLOAD_SECONDS = 120
+_LONGEST_NUMBER = 20
 NetworkTrouble = (aiohttp.ClientError, TimeoutError, OSError, ValueError, RecursionError)  # the last two: what is no JSON for us
+
+
+def _loads(text: str) -> Any:
+    """Parse JSON. A number that is longer than any in Matrix is no reason to read nothing at all."""
+    return json.loads(text, parse_int=lambda digits: int(digits) if len(digits) < _LONGEST_NUMBER else float(digits))
 
 
 class JournalDiverged(NetzwartError):
@@ -92,8 +98,9 @@ class GuardedClient(AsyncClient):
         headers = {"Authorization": f"Bearer {self.access_token}", "Content-Type": "application/json"}
         try:
             async with asyncio.timeout(seconds):
-                response = await self.send(method, f"{api}{path}", json.dumps(body) if body is not None else None, headers)
-                answer: Any = await response.json(content_type=None)
+                said = json.dumps(body) if body is not None else None
+                response = await self.send(method, f"{api}{path}", said, headers, timeout=seconds)
+                answer: Any = await response.json(content_type=None, loads=_loads)
         except NetworkTrouble as error:
             raise ChatUnavailable(f"{type(error).__name__}: {error}") from error
         if not isinstance(answer, dict):
@@ -105,8 +112,8 @@ class GuardedClient(AsyncClient):
         headers = {"Authorization": f"Bearer {self.access_token}", "Content-Type": mimetype}
         try:
             async with asyncio.timeout(_UPLOAD_SECONDS):
-                response = await self.send("POST", f"{_MEDIA}/upload", data, headers)
-                answer: Any = await response.json(content_type=None)
+                response = await self.send("POST", f"{_MEDIA}/upload", data, headers, timeout=_UPLOAD_SECONDS)
+                answer: Any = await response.json(content_type=None, loads=_loads)
         except NetworkTrouble as error:
             raise ChatUnavailable(f"{type(error).__name__}: {error}") from error
         uri = object_of(answer).get("content_uri")

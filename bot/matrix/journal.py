@@ -26,7 +26,7 @@ CREATE TABLE IF NOT EXISTS journal_inbox (
 CREATE INDEX IF NOT EXISTS journal_inbox_room ON journal_inbox (room_id, batch, part, seq);
 CREATE TABLE IF NOT EXISTS journal_gap (
     room_id TEXT NOT NULL, batch INTEGER NOT NULL, start TEXT NOT NULL, stop TEXT NOT NULL, awaits_join INTEGER NOT NULL,
-    PRIMARY KEY (room_id, batch)
+    encrypted INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (room_id, batch)
 );
 CREATE TABLE IF NOT EXISTS journal_room (room_id TEXT PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS journal_unreadable (
@@ -67,7 +67,7 @@ class Entry:
 class Gap:
     """A part of a room's timeline that the sync left out: from token `start` to token `stop`, both as the homeserver gave them.
 
-    `awaits_join`: what comes before our own join is none of our business.
+    `awaits_join`: what comes before our own join is none of our business. `encrypted`: the room was encrypted before it.
     """
 
     room_id: str
@@ -75,16 +75,18 @@ class Gap:
     start: str
     stop: str
     awaits_join: bool
+    encrypted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """An event that cannot be decrypted now. `batch`: where it belongs."""
+    """An event that cannot be decrypted now. `batch`: where it belongs; `told`: its sender was asked to say it again."""
 
     event_id: str
     room_id: str
     source: dict[str, Any]
     batch: int
+    told: bool
 
 
 class Journal(Rows):
@@ -96,6 +98,8 @@ class Journal(Rows):
         super().__init__(database)
         for pragma in ("journal_mode=WAL", "synchronous=FULL"):
             self._run(f"PRAGMA {pragma}")
+        if not any(column[1] == "encrypted" for column in self._all("PRAGMA table_info(journal_gap)")):  # of an earlier Netzwart
+            self._run("ALTER TABLE journal_gap ADD COLUMN encrypted INTEGER NOT NULL DEFAULT 0")
 
     def next_batch(self) -> str | None:
         """Return the token from which the next sync goes on, or None before the first."""
@@ -141,18 +145,19 @@ class Journal(Rows):
     def open_gap(self, gap: Gap) -> None:
         """Remember a gap."""
         self._run(
-            "INSERT OR REPLACE INTO journal_gap (room_id, batch, start, stop, awaits_join) VALUES (?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO journal_gap (room_id, batch, start, stop, awaits_join, encrypted) VALUES (?, ?, ?, ?, ?, ?)",
             gap.room_id,
             gap.batch,
             gap.start,
             gap.stop,
             int(gap.awaits_join),
+            int(gap.encrypted),
         )
 
     def gaps(self) -> list[Gap]:
         """Return the open gaps, oldest first."""
-        found = self._all("SELECT room_id, batch, start, stop, awaits_join FROM journal_gap ORDER BY batch")
-        return [Gap(row[0], row[1], row[2], row[3], bool(row[4])) for row in found]
+        found = self._all("SELECT room_id, batch, start, stop, awaits_join, encrypted FROM journal_gap ORDER BY batch")
+        return [Gap(row[0], row[1], row[2], row[3], bool(row[4]), bool(row[5])) for row in found]
 
     def close_gap(self, gap: Gap) -> None:
         """Forget a gap that is filled."""
@@ -200,9 +205,12 @@ class Journal(Rows):
 
     def unreadable(self, session_id: str | None = None) -> list[Unreadable]:
         """Return what is kept, oldest first: that of a session, or all."""
-        condition, values = ("", ()) if session_id is None else ("WHERE session_id = ?", (session_id,))
-        found = self._all(f"SELECT event_id, room_id, source, batch FROM journal_unreadable {condition} ORDER BY seq", *values)  # noqa: S608  (constants)
-        return [Unreadable(row[0], row[1], json.loads(row[2]), row[3]) for row in found]
+        columns = "SELECT event_id, room_id, source, batch, told FROM journal_unreadable"
+        if session_id is None:
+            found = self._all(f"{columns} ORDER BY seq")
+        else:
+            found = self._all(f"{columns} WHERE session_id = ? ORDER BY seq", session_id)
+        return [Unreadable(row[0], row[1], json.loads(row[2]), row[3], bool(row[4])) for row in found]
 
     def let_go(self, event_id: str) -> None:
         """Keep an event no longer."""
@@ -211,7 +219,7 @@ class Journal(Rows):
     def give_word(self, before: float) -> int:
         """Make an entry `unreadable` for each sender of whom something in a room has been kept since `before`; return how many.
 
-        The events stay: their key may come later.
+        The events stay, for whoever wants to know which rooms cannot be read.
         """
         due = self._all(
             "SELECT event_id, room_id, sender, batch, min(seq) FROM journal_unreadable WHERE since <= ? AND told = 0"
@@ -230,6 +238,11 @@ class Journal(Rows):
         """Let go of what has been kept since `before`: its key will not come any more. Return how much that was."""
         gone = self._all("DELETE FROM journal_unreadable WHERE since <= ? RETURNING event_id", before)
         return len(gone)
+
+    def waiting(self, kind: str) -> int:
+        """Return how many entries of a kind are not done."""
+        counted = self._one("SELECT count(*) FROM journal_inbox WHERE kind = ?", kind)
+        return counted[0] if counted else 0
 
     def unreadable_rooms(self) -> dict[str, int]:
         """Return how many events are kept, by room id."""

@@ -9,6 +9,7 @@ import json
 import random
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -21,6 +22,7 @@ from bot.matrix.client import GuardedClient, JournalDiverged
 from bot.matrix.crypto.decryption import ENCRYPTED, Undecryptable, Worthless
 from bot.matrix.crypto.encryption import Encryption
 from bot.matrix.crypto.guards import parsed_sync
+from bot.matrix.crypto.rooms import KIND as ENCRYPTION
 from bot.matrix.crypto.values import object_of, objects_of
 from bot.matrix.events import readable, room_path, verifies
 from bot.matrix.journal import Gap, Journal, Unreadable
@@ -57,6 +59,12 @@ _DEADLINE = 60.0
 _FIRST_DEADLINE = 300.0
 _LONGEST_PAUSE = 60.0
 _PAGE = 200
+TO_DEVICE = "to_device"
+"""Not a room, but worked off in order as one: whatever strangers send takes one place among those that are worked off at once."""
+
+_MOST_VERIFICATIONS = 200
+"""How many events of verifications may wait to be handled. What comes beyond is dropped: anybody can send it."""
+
 _LOGGED_OF_A_ROOM = 50
 """While more is kept of a room than that, each further event is counted only: anybody there can send any number."""
 
@@ -156,21 +164,24 @@ class SyncLoop:
         try:
             with self._journal.transaction():
                 batch = self._journal.advance(parsed.next_batch)
+                encrypted = self._encryption.rooms.encrypted()
                 self._client.digest(parsed)
                 came = self._encryption.learn(raw, batch)
                 self._record_to_device(objects_of(object_of(raw.get("to_device")).get("events")), batch)
-                self._record(raw, since, batch)
+                self._record(raw, since, batch, encrypted)
                 self._read_again(came)
         except Exception as error:  # whatever it was, memory and disk disagree now: raised on, never hidden
             log.exception("sync_not_written")
             raise JournalDiverged(str(error)) from error
 
-    def _record(self, raw: Mapping[str, Any], since: str | None, batch: int) -> None:
+    def _record(self, raw: Mapping[str, Any], since: str | None, batch: int, encrypted: Collection[str]) -> None:
         rooms = object_of(raw.get("rooms"))
         for room_id, room in object_of(rooms.get("join")).items():
             if any(event.get("type") in _DOORS for part in ("state", "timeline") for event in _events(room, part)):
                 self._doubtful.add(room_id)
-            self._record_room(room_id, object_of(object_of(room).get("timeline")), since, batch)
+            switched_on = any(map(_switches_on, _events(room, "state")))  # before what stands in the timeline
+            timeline = object_of(object_of(room).get("timeline"))
+            self._record_room(room_id, timeline, since, batch, encrypted=switched_on or room_id in encrypted)
         for room_id, room in object_of(rooms.get("invite")).items():
             self._record_invite(room_id, objects_of(object_of(object_of(room).get("invite_state")).get("events")), batch)
         for room_id in object_of(rooms.get("leave")):
@@ -180,13 +191,15 @@ class SyncLoop:
             log.info("room_left", room=room_id)
 
     def _record_to_device(self, events: Sequence[Mapping[str, Any]], batch: int) -> None:
+        waiting = self._journal.waiting("verification")
         for number, event in enumerate(events):
-            if verifies(event):
-                room = f"to_device:{event.get('sender')}"  # not a room, but worked off in order as one
+            if verifies(event) and waiting + number >= _MOST_VERIFICATIONS:
+                self._dropped("verification", "too_many", str(event.get("sender")))
+            elif verifies(event):
                 event_id = f"to_device:{batch}:{number}"
-                self._journal.add(event_id=event_id, room_id=room, kind="verification", source=dict(event), batch=batch)
+                self._journal.add(event_id=event_id, room_id=TO_DEVICE, kind="verification", source=dict(event), batch=batch)
 
-    def _record_room(self, room_id: str, timeline: Mapping[str, Any], since: str | None, batch: int) -> None:
+    def _record_room(self, room_id: str, timeline: Mapping[str, Any], since: str | None, batch: int, *, encrypted: bool) -> None:
         known = self._journal.enter_room(room_id)
         if since is None:
             return  # a new device: what was said before it existed is not for it
@@ -194,9 +207,10 @@ class SyncLoop:
         joined_at = None if known else _own_join(sources, self._client.user_id)
         previous = timeline.get("prev_batch")
         if timeline.get("limited") and joined_at is None and isinstance(previous, str):
-            self._journal.open_gap(Gap(room_id, batch, since, previous, awaits_join=not known))
+            self._journal.open_gap(Gap(room_id, batch, since, previous, awaits_join=not known, encrypted=encrypted))
         for source in sources[joined_at + 1 if joined_at is not None else 0 :]:
-            self._take(room_id, source, batch)
+            encrypted = encrypted or _switches_on(source)
+            self._take(room_id, source, batch, encrypted=encrypted)
 
     def _record_invite(self, room_id: str, state: Sequence[Mapping[str, Any]], batch: int) -> None:
         for event in state:
@@ -205,13 +219,14 @@ class SyncLoop:
                 source = {"inviter": event.get("sender")}
                 self._journal.add(event_id=f"invite:{room_id}:{batch}", room_id=room_id, kind="invite", source=source, batch=batch)
 
-    def _take(self, room_id: str, source: Mapping[str, Any], batch: int, *, fills_gap: bool = False) -> None:
-        """Write an event of a timeline into the inbox, decrypted; or keep it until it can be."""
+    def _take(
+        self, room_id: str, source: Mapping[str, Any], batch: int, *, encrypted: bool = True, fills_gap: bool = False
+    ) -> None:
+        """Write an event of a timeline into the inbox, decrypted; or keep it until it can be. `encrypted`: the room was, at that time."""
         if "redacted_because" in object_of(source.get("unsigned")):
             return  # it was taken back
         if source.get("type") != ENCRYPTED:
-            spoken = source.get("type") == "m.room.message"
-            in_clear = spoken and self._encryption.rooms.encrypted_at(room_id, source.get("origin_server_ts"))
+            in_clear = encrypted and source.get("type") == "m.room.message"
             self._add(room_id, source, "event:plaintext" if in_clear else "event", batch, fills_gap=fills_gap)
             return
         try:
@@ -246,7 +261,10 @@ class SyncLoop:
             with self._journal.transaction():
                 if self._is_ready(event):
                     self._journal.let_go(event.event_id)
-                    self._take(event.room_id, event.source, event.batch)
+                    if event.told:  # said again, it would have its effect twice
+                        log.info("event_came_too_late", event_id=event.event_id)
+                    else:
+                        self._take(event.room_id, event.source, event.batch)
 
     def _is_ready(self, event: Unreadable) -> bool:
         try:
@@ -289,13 +307,18 @@ class SyncLoop:
         with self._journal.transaction():
             if joined_at is not None:
                 for source in sources[joined_at + 1 :]:
-                    self._take(gap.room_id, source, gap.batch, fills_gap=True)
+                    encrypted = gap.encrypted or self._encryption.rooms.encrypted_at(gap.room_id, source.get("origin_server_ts"))
+                    self._take(gap.room_id, source, gap.batch, encrypted=encrypted, fills_gap=True)
             if not isinstance(end, str) or end == gap.stop or not sources:
                 self._journal.close_gap(gap)
                 return None
-            rest = Gap(gap.room_id, gap.batch, end, gap.stop, awaits_join=gap.awaits_join and joined_at is None)
+            rest = replace(gap, start=end, awaits_join=gap.awaits_join and joined_at is None)
             self._journal.open_gap(rest)
             return rest
+
+
+def _switches_on(event: Mapping[str, Any]) -> bool:
+    return event.get("type") == ENCRYPTION and event.get("state_key") == ""
 
 
 def _events(room: object, part: str) -> list[dict[str, Any]]:

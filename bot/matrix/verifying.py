@@ -47,6 +47,7 @@ class Verifying:
         self._verifications = Verifications(
             me, language=language, state_dir=state_dir, clock=clock, may=may, their_keys=self._their_keys
         )
+        self._leftovers = self._verifications.cancelled_leftovers()  # before anything new is written where they stand
         self._outgoing: asyncio.Queue[Outgoing] = asyncio.Queue()
         self._stopping = asyncio.Event()
 
@@ -70,7 +71,7 @@ class Verifying:
 
     async def run(self) -> None:
         """Send until `stop()`; first that what the last process left open is cancelled."""
-        for outgoing in self._verifications.cancelled_leftovers():
+        for outgoing in self._leftovers:
             await self._send(outgoing)
         self._verifications.forget_leftovers()
         async with asyncio.TaskGroup() as tasks:
@@ -94,6 +95,9 @@ class Verifying:
             except (ChatUnavailable, LoginFailed) as error:
                 log.warning("verification_not_sent", type=outgoing.type, reason=str(error))
                 await pause(_PAUSE, self._stopping)
+            except Exception:  # a dialog that cannot go on must not end the bot; logged whole, and the other side has a time-out
+                log.exception("verification_not_sent", type=outgoing.type)
+                return
             else:
                 return
             if self._stopping.is_set():

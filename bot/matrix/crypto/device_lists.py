@@ -26,6 +26,9 @@ _DEVICES_AT_ONCE = 20
 """Devices in one transaction: whoever has more has them in one all the same. Nothing else goes on meanwhile."""
 
 _KEY_BYTES = 32
+_MOST_DEVICES = 200
+"""Of one person. Whoever has more has them to keep others busy."""
+
 _ASK_AGAIN_AFTER = 60.0
 """Seconds until a homeserver that did not answer for its users is asked again."""
 
@@ -106,6 +109,13 @@ class DeviceLists(Rows):
                     return device
         return None
 
+    def standing(self, curve25519: str) -> bool | None:
+        """Whether somebody has a device with this key now; False if somebody had one, None if we know of nobody."""
+        if any(device.curve25519 == curve25519 for devices in self._present.values() for device in devices.values()):
+            return True
+        gone = any(device.curve25519 == curve25519 for devices in self._gone.values() for device in devices.values())
+        return False if gone else None
+
     def is_current(self, user_id: str) -> bool:
         """Whether the list of a user is known and not out of date."""
         return self._outdated.get(user_id) == 0
@@ -155,7 +165,10 @@ class DeviceLists(Rows):
         signing = _self_signing_key(user_id, answer)
         before = self._present.pop(user_id, {})
         found: dict[str, Device] = {}
-        for device_id, payload in object_of(object_of(answer.get("device_keys")).get(user_id)).items():
+        described = sorted(object_of(object_of(answer.get("device_keys")).get(user_id)).items())
+        if len(described) > _MOST_DEVICES:
+            self._dropped("device_keys", "too_many", user_id)
+        for device_id, payload in described[:_MOST_DEVICES]:
             if user_id == self._olm.user_id and device_id == self._olm.device_id:
                 continue
             device = device_of(user_id, device_id, payload, signing)

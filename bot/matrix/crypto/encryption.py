@@ -13,6 +13,7 @@ from bot.matrix.crypto.decryption import ENCRYPTED, MEGOLM, Decryption, Plain, U
 from bot.matrix.crypto.device_lists import DeviceLists, is_key
 from bot.matrix.crypto.guards import whatever_it_raises
 from bot.matrix.crypto.one_time_keys import KeyUploads
+from bot.matrix.crypto.received_keys import NotTaken, ReceivedKeys
 from bot.matrix.crypto.room_keys import RoomKeys
 from bot.matrix.crypto.rooms import SETTLES, EncryptedRooms
 from bot.matrix.crypto.server import Server
@@ -47,6 +48,7 @@ class Encryption:
         self.own_keys_changed = False  # the homeserver says so: whoever looks after our identity looks again, and sets it back
         self._olm = olm
         self._decryption = Decryption(database, olm, self.devices, kinds)
+        self._received = ReceivedKeys(database, olm, self.devices, self.rooms)
         self._uploads = KeyUploads(server, olm)
         self._room_keys = RoomKeys(database, server, olm, self.devices, dropped, only_signed=only_signed)
         self._counts: Mapping[str, int] | None = None
@@ -60,6 +62,7 @@ class Encryption:
 
         Called within its transaction; `batch`: its number, 1 or more.
         """
+        self.rooms.heard()
         lists = object_of(raw.get("device_lists"))
         self.devices.changed(strings_of(lists.get("changed")), batch)
         self.own_keys_changed = self.own_keys_changed or self._olm.user_id in strings_of(lists.get("changed"))
@@ -87,7 +90,7 @@ class Encryption:
             if raw.get("type") != ENCRYPTED:
                 continue  # nio would hoard the requests for keys that anybody can send; nobody answers them
             sender = str(raw.get("sender"))
-            with whatever_it_raises(lambda error, sender=sender: self.dropped("to_device", error, sender)):
+            with whatever_it_raises(lambda error, sender=sender: self._not_taken(error, sender)):
                 event = self._opened(raw)
                 if isinstance(event, RoomKeyEvent) and self._decryption.has_key(event.room_id, event.sender_key, event.session_id):
                     came.add(event.session_id)
@@ -96,6 +99,12 @@ class Encryption:
                 else:
                     self.dropped("to_device", "worthless", sender)
         return came
+
+    def _not_taken(self, error: BaseException, sender: str) -> None:
+        if isinstance(error, NotTaken):
+            self.dropped("room_key", str(error), sender)
+        else:
+            self.dropped("to_device", error, sender)
 
     def _opened(self, raw: dict[str, Any]) -> Any:
         """Return what is in an Olm message, as nio sees it, or None."""
@@ -166,8 +175,11 @@ class Encryption:
         if settings.get("algorithm") != MEGOLM:
             raise ChatRefused("the room is encrypted in a way that we do not know: nothing is said there in clear text")
         self.check_settled(room_id)
-        recipients = await self.rooms.recipients(room_id)
-        return await self._room_keys.encrypt(room_id, event_type, content, settings=settings, recipients=recipients)
+        while True:
+            recipients, version = await self.rooms.recipients(room_id), self.rooms.version(room_id)
+            encrypted = await self._room_keys.encrypt(room_id, event_type, content, settings=settings, recipients=recipients)
+            if version == self.rooms.version(room_id):  # otherwise somebody has come or gone while the key was shared
+                return encrypted
 
     def check_settled(self, room_id: str) -> None:
         """Raise `ChatUnavailable` while the others in a room have to learn of our device first, or it of theirs."""

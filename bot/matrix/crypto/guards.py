@@ -47,15 +47,12 @@ def parsed_sync(raw: dict[str, Any], dropped: Dropped) -> SyncResponse | None:
 
 
 def _for_nio(raw: dict[str, Any], choose: Callable[[object], list[Any]]) -> dict[str, Any]:
-    """Return a copy of a sync, down to its events, with those that are chosen."""
+    """Return a copy of a sync, down to its events, with those that are chosen; of joined rooms, which is all that nio is needed for."""
     rooms = object_of(raw.get("rooms"))
     joined = {
         room_id: _room(object_of(room), ("state", "timeline"), choose) for room_id, room in object_of(rooms.get("join")).items()
     }
-    invited = {
-        room_id: _room(object_of(room), ("invite_state",), list_of) for room_id, room in object_of(rooms.get("invite")).items()
-    }
-    return {**raw, "to_device": {"events": []}, "rooms": {"join": joined, "invite": invited, "leave": {}}}
+    return {**raw, "to_device": {"events": []}, "rooms": {"join": joined, "invite": {}, "leave": {}}}
 
 
 def _room(room: dict[str, Any], parts: tuple[str, ...], choose: Callable[[object], list[Any]]) -> dict[str, Any]:

@@ -87,7 +87,6 @@ class RoomKeys(Rows):
         self._dropped = dropped
         self._only_signed = only_signed
         self._keys: dict[str, _RoomKey] = {}
-        self._claiming = asyncio.Lock()
         self._keyless_until: dict[Address, float] = {}
         self._begun_with: dict[str, Address] = {row[0]: row[1:] for row in self._all("SELECT * FROM crypto_olm_session")}
 
@@ -215,11 +214,13 @@ class RoomKeys(Rows):
 
     async def _claim(self, devices: Iterable[Device]) -> None:
         """Begin Olm sessions with these devices, as far as they have one-time keys."""
-        async with self._claiming:
-            now = time.monotonic()
-            wanted = [d for d in devices if self._keyless_until.get(d.address, 0) <= now and not self._olm_session(d)]
-            for start in range(0, len(wanted), _AT_ONCE * 5):
-                await self._claim_portion(wanted[start : start + _AT_ONCE * 5])
+        wanted = [device for device in devices if not self._is_keyless(device) and not self._olm_session(device)]
+        for start in range(0, len(wanted), _AT_ONCE * 5):
+            await self._claim_portion(wanted[start : start + _AT_ONCE * 5])
+
+    def _is_keyless(self, device: Device) -> bool:
+        """Whether it had no one-time key a short while ago."""
+        return self._keyless_until.get(device.address, 0) > time.monotonic()
 
     async def _claim_portion(self, devices: Sequence[Device]) -> None:
         asked: dict[str, dict[str, str]] = {}
@@ -280,13 +281,13 @@ class RoomKeys(Rows):
     async def mend_sessions(self) -> None:
         """Begin anew the Olm sessions that broke, and let the others know by an empty message. Raises as `Server.call`."""
         broken: list[Any] = self._olm.wedged_devices
-        while broken:
-            known = broken[-1]
-            device = self._devices.owner(known.user_id, known.curve25519)
-            if device is not None:
-                await self._claim_portion([device])
-                await self._send_to([device], "m.dummy", {})
-            broken.remove(known)
+        portion = broken[: _AT_ONCE * 2]  # those of a sync at the most: the others wait for the next
+        owners = [self._devices.owner(known.user_id, known.curve25519) for known in portion]
+        devices = [device for device in owners if device is not None and not self._is_keyless(device)]
+        if devices:
+            await self._claim_portion(devices)
+            await self._send_to([device for device in devices if not self._is_keyless(device)], "m.dummy", {})
+        del broken[: len(portion)]
 
 
 def _as_json(event: Mapping[str, Any]) -> str:

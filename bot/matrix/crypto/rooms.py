@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 from bot.errors import ChatUnavailable
@@ -19,6 +19,10 @@ from bot.matrix.crypto.store import Rows
 from bot.matrix.crypto.values import object_of, objects_of
 
 KIND = "m.room.encryption"
+_FRESH = 60.0
+"""Seconds after a sync for which what it said of a room's members is relied on."""
+
+_LATEST = 2**63
 SETTLES = 3.0
 """Seconds that others' clients get to learn of our device, after a room was encrypted or somebody has joined it, we or they. A client that
 gets a key from a device that it does not know yet may shut out for good what comes with it (seen with matrix-js-sdk 37.5)."""
@@ -42,6 +46,7 @@ class EncryptedRooms(Rows):
         self._recipients: dict[str, frozenset[str]] = {}
         self._versions: Counter[str] = Counter()
         self._settled: dict[str, float] = {}
+        self._heard_at = time.monotonic()
 
     # What a sync says; called within its transaction.
 
@@ -52,11 +57,11 @@ class EncryptedRooms(Rows):
         """
         if event.get("type") == "m.room.member":
             self.forget_readers(room_id)
-            if just_now and _joins(event) and (event.get("state_key") == self._user_id or self.settles_in(room_id) <= 0):
-                self._settle(room_id)  # others do not prolong it: people who come and go would keep us silent
+            if just_now and _joins(event) and (event.get("state_key") == self._user_id or self._may_settle_again(room_id)):
+                self._settle(room_id)
         elif event.get("type") == KIND and event.get("state_key") == "":
             at: Any = event.get("origin_server_ts")
-            self._encrypted(room_id, event.get("content"), at if isinstance(at, int) else 0)
+            self._encrypted(room_id, event.get("content"), at if isinstance(at, int) and 0 <= at < _LATEST else 0)
 
     def forget_readers(self, room_id: str) -> None:
         """Ask again who is to read: something in the room was missed."""
@@ -66,13 +71,13 @@ class EncryptedRooms(Rows):
     # What is known
 
     def encrypted_at(self, room_id: str, milliseconds: object) -> bool:
-        """Whether the room was encrypted at that time, as far as we know."""
+        """Whether the room was encrypted at that time, as far as we know. A time that is none is no excuse."""
         known = self._known.get(room_id)
-        return known is not None and isinstance(milliseconds, int) and milliseconds >= known[1]
+        return known is not None and not (isinstance(milliseconds, int) and milliseconds < known[1])
 
-    def is_encrypted(self, room_id: str) -> bool:
-        """Whether the room is encrypted, as far as we know."""
-        return room_id in self._known
+    def encrypted(self) -> frozenset[str]:
+        """Return the rooms that are encrypted, as far as we know."""
+        return frozenset(self._known)
 
     async def settings(self, room_id: str) -> Mapping[str, Any] | None:
         """Return the content of a room's `m.room.encryption`, None if the homeserver says now that it has none. Raises as `Server.call`.
@@ -98,13 +103,23 @@ class EncryptedRooms(Rows):
 
         Not who is invited: their clients do not know our device yet, and would shut out what comes with its key.
         """
+        if time.monotonic() - self._heard_at > _FRESH:
+            self._recipients.clear()  # who has left meanwhile, no sync has told
         while room_id not in self._recipients:
             version = self._versions[room_id]
             answer = await self._server.call("GET", f"/rooms/{quote(room_id, safe='')}/members?membership=join")
+            joined = _joined(answer.get("chunk"))
             if version == self._versions[room_id]:  # otherwise somebody has come or gone while we asked
-                joined = (event.get("state_key") for event in objects_of(answer.get("chunk")))
-                self._recipients[room_id] = frozenset(user_id for user_id in joined if isinstance(user_id, str))
+                self._recipients[room_id] = joined
         return self._recipients[room_id]
+
+    def version(self, room_id: str) -> int:
+        """Return a number that changes when somebody comes or goes."""
+        return self._versions[room_id]
+
+    def heard(self) -> None:
+        """A sync has come: what it did not say has not changed."""
+        self._heard_at = time.monotonic()
 
     def settles_in(self, room_id: str) -> float:
         """Return the seconds until something may be said in a room that is new to us, or newly encrypted; 0 or less: now."""
@@ -112,6 +127,10 @@ class EncryptedRooms(Rows):
 
     def _settle(self, room_id: str) -> None:
         self._settled[room_id] = time.monotonic() + self._settles
+
+    def _may_settle_again(self, room_id: str) -> bool:
+        """Whether somebody else's join may make us wait: not all the time, or people who come and go would keep us silent."""
+        return self.settles_in(room_id) < -9 * self._settles
 
     def _encrypted(self, room_id: str, content: object, since: int) -> None:
         settings = object_of(content)
@@ -125,6 +144,14 @@ class EncryptedRooms(Rows):
             before[1] if before and before[1] else since,
         )  # 0: we had asked, and were not told since when
         self._run("INSERT OR REPLACE INTO crypto_room VALUES (?, ?, ?)", room_id, json.dumps(settings), self._known[room_id][1])
+
+
+def _joined(chunk: object) -> frozenset[str]:
+    """Return who is joined, of a list of membership events. Raises `ChatUnavailable` if it is no list."""
+    if not isinstance(chunk, list):
+        raise ChatUnavailable("no list of members in the answer")
+    events = (event for event in objects_of(cast("object", chunk)) if object_of(event.get("content")).get("membership") == "join")
+    return frozenset(user_id for event in events if isinstance(user_id := event.get("state_key"), str))
 
 
 def _joins(event: Mapping[str, Any]) -> bool:

@@ -133,7 +133,8 @@ class Exchange:
     def _room(self, asked: Asked) -> Answer:
         room_id = unquote(asked.path.split("/")[2])
         if asked.path.endswith("/members?membership=join"):
-            chunk = [{"type": "m.room.member", "state_key": user} for user in self.joined[room_id]]
+            joined = {"membership": "join"}
+            chunk = [{"type": "m.room.member", "state_key": user, "content": joined} for user in self.joined[room_id]]
             return 200, {"chunk": chunk}
         if room_id in self.state:
             return 200, self.state[room_id]

@@ -1,11 +1,13 @@
 """Once encrypted, always encrypted; and who is to read is who is joined now."""
 
+import time
 from typing import Any
 
 import pytest
 
 from bot.errors import ChatRefused, ChatUnavailable
 from bot.matrix.client import GuardedClient
+from bot.matrix.crypto.decryption import Undecryptable
 from bot.matrix.crypto.encryption import Encryption
 from bot.matrix.crypto.rooms import EncryptedRooms
 from tests.matrix.crypto.conftest import People
@@ -44,7 +46,7 @@ async def test_nothing_turns_it_off(exchange: Exchange, bot: Machine, later: obj
     learn(bot, encryption(later))
 
     assert await sent(bot) == "m.room.encrypted"
-    assert bot.encryption.rooms.is_encrypted(ROOM)
+    assert ROOM in bot.encryption.rooms.encrypted()
     assert exchange.state == {}
 
 
@@ -114,12 +116,12 @@ async def test_only_the_rooms_own_event_counts(bot: Machine, state_key: object) 
 
 
 def test_what_came_in_clear_after_it_was_switched_on(bot: Machine) -> None:
-    """By the homeserver's clock. What was said before is not held against anybody."""
+    """By the homeserver's clock. What was said before is not held against anybody; a time that is none is no excuse."""
     learn(bot, encryption({"algorithm": MEGOLM}, at=1000))
     learn(bot, encryption({"algorithm": MEGOLM, "rotation_period_msgs": 5}, at=9000))
 
     at = bot.encryption.rooms.encrypted_at
-    assert [at(ROOM, each) for each in (999, 1000, 5000, None, "5000")] == [False, True, True, False, False]
+    assert [at(ROOM, each) for each in (999, 1000, 5000, None, "5000")] == [False, True, True, True, True]
 
 
 async def test_who_comes_while_we_ask_who_is_there_gets_the_key(exchange: Exchange, bot: Machine, person: People) -> None:
@@ -197,3 +199,51 @@ async def test_without_a_store_nothing_can_be_sent(exchange: Exchange, tmp_path:
     finally:
         await client.close()
     assert exchange.asked == []
+
+
+async def test_who_was_thrown_out_while_no_sync_came_gets_nothing(
+    exchange: Exchange, bot: Machine, person: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the homeserver's syncs fail, nothing tells us who has left: then it is asked."""
+    karla = await person("karla")
+    encrypted(exchange, bot.user_id, karla.user_id)
+    await bot.says("Moin")
+    exchange.joined[ROOM].remove(karla.user_id)
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + 61)
+
+    event = await bot.says("Unter uns")
+
+    await karla.sync()
+    with pytest.raises(Undecryptable):
+        await karla.reads(event)
+
+
+@pytest.mark.parametrize("chunk", [None, {}, "x", 5])
+async def test_members_that_are_no_list_are_no_empty_room(exchange: Exchange, bot: Machine, chunk: object) -> None:
+    """Encrypted for nobody, it would be lost without a word."""
+    encrypted(exchange, bot.user_id)
+
+    async def odd(asked: Asked) -> Answer | None:
+        return (200, {"chunk": chunk}) if "/members" in asked.path else None
+
+    exchange.instead = odd
+    with pytest.raises(ChatUnavailable):
+        await bot.says("Moin")
+
+
+async def test_only_who_is_joined_gets_the_key(exchange: Exchange, bot: Machine, person: People) -> None:
+    """Not every homeserver looks at what it was asked for."""
+    karla = await person("karla")
+    encrypted(exchange, bot.user_id, karla.user_id)
+
+    async def everybody(asked: Asked) -> Answer | None:
+        left = {"type": "m.room.member", "state_key": karla.user_id, "content": {"membership": "leave"}}
+        return (200, {"chunk": [left]}) if "/members" in asked.path else None
+
+    exchange.instead = everybody
+    event = await bot.says("Unter uns")
+
+    await karla.sync()
+    with pytest.raises(Undecryptable):
+        await karla.reads(event)

@@ -189,6 +189,9 @@ class Verifications:
     async def _admitted(self, message: Message) -> TheirKeys:
         """Return the keys of the device that asks. Raises `Stopped` if it is not to be answered with `ready`."""
         device_id, methods = word(message.content, "from_device"), words(message.content, "methods")
+        of_one = sum(each.channel.user_id == message.sender for each in self._open.values())
+        if of_one >= MOST_OF_ONE or len(self._open) >= MOST_OF_ALL or self._refusals.has_enough(message.sender, self._clock.now()):
+            raise Stopped(reasons.TOO_MANY)  # before anything is asked of the homeserver
         if not await _looked_up(self._may(message.sender)):
             raise Stopped(reasons.NOT_FOR_YOU)
         # The specification leaves it to an account's other devices to know a method; all of this account's know the same.
@@ -197,9 +200,6 @@ class Verifications:
         keys = await _looked_up(self._their_keys(message.sender, device_id))
         if keys is None:
             raise Stopped(reasons.NO_SUCH_DEVICE)
-        of_one = sum(each.channel.user_id == message.sender for each in self._open.values())
-        if of_one >= MOST_OF_ONE or len(self._open) >= MOST_OF_ALL:
-            raise Stopped(reasons.TOO_MANY)
         return keys
 
     # What is waited for.
@@ -307,13 +307,16 @@ class _Refusals:
 
     def one_more(self, user_id: str, now: datetime) -> bool:
         """Count one more, unless there were too many."""
+        if self.has_enough(user_id, now):
+            return False
+        self._of[user_id] = self._of.get(user_id, 0) + 1
+        return True
+
+    def has_enough(self, user_id: str, now: datetime) -> bool:
+        """Whether somebody, or everybody together, was declined so often that nothing is answered."""
         if self._until is None or now >= self._until:
             self._of, self._until = {}, now + LASTS
-        count = self._of.get(user_id, 0)
-        if count >= _REFUSALS_FOR_ONE or sum(self._of.values()) >= _REFUSALS_FOR_ALL:
-            return False
-        self._of[user_id] = count + 1
-        return True
+        return self._of.get(user_id, 0) >= _REFUSALS_FOR_ONE or sum(self._of.values()) >= _REFUSALS_FOR_ALL
 
 
 async def _looked_up(looking: Awaitable[T]) -> T:
