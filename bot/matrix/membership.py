@@ -1,5 +1,6 @@
 """Who is in a room, asked of the homeserver now; and whether being in it means anything."""
 
+import asyncio
 from collections.abc import Iterable
 from typing import Any, cast
 
@@ -7,6 +8,7 @@ from bot.errors import ChatRefused, ChatUnavailable, LoginFailed, MembershipUnkn
 from bot.matrix.client import GuardedClient
 from bot.matrix.events import room_path
 
+_AT_ONCE = 8
 OPEN_JOIN_RULES = {"public", "knock", "knock_restricted"}
 
 
@@ -37,13 +39,21 @@ class HomeserverMembership:
         return by_sync or room_id in self._open
 
     async def look(self, room_ids: Iterable[str]) -> None:
-        """Ask whether these rooms are open. Raises `ChatUnavailable`.
+        """Ask whether these rooms are open. Raises `ChatUnavailable` and `LoginFailed`.
 
         A sync alone may say the wrong thing: after two events at the same moment, Synapse shows the state before one of them as if it
         had come since.
         """
-        for room_id in room_ids:
-            join = await self._client.state_of(room_id, "m.room.join_rules")
-            history = await self._client.state_of(room_id, "m.room.history_visibility")
+        at_once = asyncio.Semaphore(_AT_ONCE)
+
+        async def look(room_id: str) -> None:
+            async with at_once:
+                join = await self._client.state_of(room_id, "m.room.join_rules")
+                history = await self._client.state_of(room_id, "m.room.history_visibility")
             opened = join.get("join_rule") in OPEN_JOIN_RULES or history.get("history_visibility") == "world_readable"
             (self._open.add if opened else self._open.discard)(room_id)
+
+        answers = await asyncio.gather(*map(look, room_ids), return_exceptions=True)
+        for trouble in answers:
+            if trouble is not None:
+                raise trouble

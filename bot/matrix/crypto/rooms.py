@@ -6,7 +6,7 @@ know nothing is asked about before anything is said in it.
 
 import json
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, cast
@@ -19,6 +19,7 @@ from bot.matrix.crypto.store import Rows
 from bot.matrix.crypto.values import object_of, objects_of
 
 KIND = "m.room.encryption"
+_MINUTE, _WAITS_A_MINUTE = 60.0, 6
 _FRESH = 60.0
 """Seconds after a sync for which what it said of a room's members is relied on."""
 
@@ -46,6 +47,7 @@ class EncryptedRooms(Rows):
         self._recipients: dict[str, frozenset[str]] = {}
         self._versions: Counter[str] = Counter()
         self._settled: dict[str, float] = {}
+        self._joins: defaultdict[str, list[float]] = defaultdict(list)  # when somebody else's made us wait
         self._heard_at = time.monotonic()
 
     # What a sync says; called within its transaction.
@@ -129,8 +131,13 @@ class EncryptedRooms(Rows):
         self._settled[room_id] = time.monotonic() + self._settles
 
     def _may_settle_again(self, room_id: str) -> bool:
-        """Whether somebody else's join may make us wait: not all the time, or people who come and go would keep us silent."""
-        return self.settles_in(room_id) < -9 * self._settles
+        """Whether somebody else's join makes us wait: a few times a minute, or people who come and go would keep us silent."""
+        now = time.monotonic()
+        joins = self._joins[room_id] = [at for at in self._joins[room_id] if now - at < _MINUTE]
+        if self.settles_in(room_id) > 0 or len(joins) >= _WAITS_A_MINUTE:
+            return False
+        joins.append(now)
+        return True
 
     def _encrypted(self, room_id: str, content: object, since: int) -> None:
         settings = object_of(content)

@@ -11,7 +11,7 @@ from bot.matrix.crypto.decryption import Undecryptable
 from bot.matrix.crypto.encryption import Encryption
 from bot.matrix.crypto.rooms import EncryptedRooms
 from tests.matrix.crypto.conftest import People
-from tests.matrix.crypto.exchange import MEGOLM, ROOM, Answer, Asked, Exchange, Machine, away, encrypted
+from tests.matrix.crypto.exchange import MEGOLM, ROOM, Answer, Asked, Exchange, Line, Machine, away, encrypted
 
 BOT, KARLA, WIEBKE = (f"@{name}:example.org" for name in ("bot", "karla", "wiebke"))
 KIND = "m.room.encryption"
@@ -247,3 +247,17 @@ async def test_only_who_is_joined_gets_the_key(exchange: Exchange, bot: Machine,
     await karla.sync()
     with pytest.raises(Undecryptable):
         await karla.reads(event)
+
+
+def test_people_who_come_and_go_do_not_keep_us_silent(exchange: Exchange, bot: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever joins has time to learn of our device; whoever joins all the time has not all of it."""
+    rooms = EncryptedRooms(bot.database, Line(exchange, ("@bot:example.org", "BOT")), bot.user_id, settles=3.0)
+    now = time.monotonic()
+    waited = 0
+    for second in range(120):
+        monkeypatch.setattr(time, "monotonic", lambda second=second: now + second)
+        waited += rooms.settles_in(ROOM) > 0
+        joins = {"type": "m.room.member", "state_key": f"@{second}:x", "content": {"membership": "join"}}
+        rooms.learn(ROOM, joins, just_now=True)
+
+    assert 10 < waited < 50
