@@ -185,10 +185,15 @@ class DeviceLists(Rows):
 
     def _remember(self, user_id: str, found: dict[str, Device], before: dict[str, Device]) -> None:
         gone = {device_id: device for device_id, device in before.items() if device_id not in found}
-        self._gone.setdefault(user_id, {}).update(gone)
+        before_that = self._gone.setdefault(user_id, {})
+        before_that.update(gone)
         for device_id, device in (found | gone).items():
             if device != before.get(device_id) or device_id in gone:
                 self._save(device, gone=device_id in gone)
+        while len(before_that) > _MOST_DEVICES:  # a homeserver can make up any number
+            oldest = next(iter(before_that))
+            del before_that[oldest]
+            self._run("DELETE FROM crypto_device WHERE user_id = ? AND device_id = ? AND gone = 1", user_id, oldest)
 
     def _save(self, device: Device, *, gone: bool) -> None:
         self._run(

@@ -308,3 +308,22 @@ async def test_whom_a_broken_session_is_with_is_known_after_a_crash(exchange: Ex
     for _ in range(2):
         assert bot.olm.device_store.device_from_sender_key(karla.user_id, curve25519) is None  # who is gone needs none
         bot.restart()
+
+
+async def test_devices_that_come_and_go_are_bounded(
+    exchange: Exchange, bot: Machine, person: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A homeserver can make up any number for its people. The latest are remembered, for what they said before they went."""
+    monkeypatch.setattr("bot.matrix.crypto.device_lists._MOST_DEVICES", 2)
+    keys: list[str] = []
+    await bot.encryption.devices.refresh([KARLA])
+    for number in range(4):
+        device = await person("karla", f"D{number}")
+        keys.append(device.olm.account.identity_keys["curve25519"])
+        await bot.sync(changed=(KARLA,))
+        exchange.delete_device(KARLA, f"D{number}")
+        await bot.sync(changed=(KARLA,))
+
+    for _ in range(2):
+        assert [bot.encryption.devices.owner(KARLA, key) is not None for key in keys] == [False, False, True, True]
+        bot.restart()
