@@ -31,6 +31,7 @@ from bot.matrix.events import room_path
 
 log = structlog.get_logger(__name__)
 
+OPEN_JOIN_RULES = {"public", "knock", "knock_restricted"}
 _MEDIA = "/_matrix/media/v3"
 _UPLOAD_SECONDS = 120
 _LONGEST_NUMBER = 20
@@ -148,6 +149,12 @@ class GuardedClient(AsyncClient):
             return await self.call("GET", f"{room_path(room_id)}/state/{quote(kind)}/")
         except ChatRefused:
             return {}
+
+    async def is_open(self, room_id: str) -> bool:
+        """Whether anybody may come into a room or read along, as of now. Raises as `call`."""
+        join = await self.state_of(room_id, "m.room.join_rules")
+        history = await self.state_of(room_id, "m.room.history_visibility")
+        return join.get("join_rule") in OPEN_JOIN_RULES or history.get("history_visibility") == "world_readable"
 
     async def leave(self, room_id: str, reason: str) -> None:
         """Leave a room or decline its invite, saying why. Raises as `call` does."""

@@ -8,6 +8,7 @@ from urllib.parse import quote, unquote
 
 from bot.command import Message, Reaction
 from bot.domain.chat_words import without_reply_fallback
+from bot.matrix.crypto.values import object_of
 
 READ_TYPES = ("m.room.message", "m.reaction")
 VERIFICATION_TYPES = tuple(
@@ -31,7 +32,7 @@ def readable(source: Mapping[str, Any], own_user_id: str) -> bool:
 def verifies(source: Mapping[str, Any]) -> bool:
     """Whether an event belongs to an emoji verification."""
     if source.get("type") == "m.room.message":
-        return _object(source.get("content")).get("msgtype") == "m.key.verification.request"
+        return object_of(source.get("content")).get("msgtype") == "m.key.verification.request"
     return source.get("type") in VERIFICATION_TYPES
 
 
@@ -43,13 +44,13 @@ def parse(source: Mapping[str, Any], room_id: str, own_user_id: str, flaw: str |
     if not readable(source, own_user_id):
         return None
     content = cast("dict[str, Any]", source["content"])
-    relation = _object(content.get("m.relates_to"))
+    relation = object_of(content.get("m.relates_to"))
     if source["type"] == "m.reaction":
         return None if flaw else _reaction(source, room_id, relation)
     body = content.get("body")
     if content.get("msgtype") != "m.text" or not isinstance(body, str) or relation.get("rel_type") == "m.replace":
         return None
-    is_reply = bool(_object(relation.get("m.in_reply_to")))
+    is_reply = bool(object_of(relation.get("m.in_reply_to")))
     return Message(
         event_id=source["event_id"],
         room_id=room_id,
@@ -70,7 +71,7 @@ def _reaction(source: Mapping[str, Any], room_id: str, relation: Mapping[str, An
 
 
 def _mentions(content: Mapping[str, Any]) -> frozenset[str]:
-    user_ids = _object(content.get("m.mentions")).get("user_ids")
+    user_ids = object_of(content.get("m.mentions")).get("user_ids")
     return frozenset(u for u in cast("list[object]", user_ids) if isinstance(u, str)) if isinstance(user_ids, list) else frozenset()
 
 
@@ -84,10 +85,6 @@ def _pill_at_start(formatted: object, own_user_id: str) -> str | None:
     if match is None or unquote(match[1]) != own_user_id:
         return None
     return unescape(match[2])
-
-
-def _object(value: object) -> Mapping[str, Any]:
-    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
 
 def _text(value: object) -> str | None:

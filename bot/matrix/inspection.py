@@ -10,7 +10,6 @@ from bot.errors import ChatUnavailable
 from bot.matrix import session as sessions
 from bot.matrix.client import GuardedClient, log_in
 from bot.matrix.crypto.server import Server
-from bot.matrix.membership import OPEN_JOIN_RULES
 
 _SEND = "m.room.message"
 
@@ -50,13 +49,11 @@ class Inspection:
 
     async def state(self, room_id: str) -> RoomState:
         """Return what matters of a room that we are in."""
-        join = await self._client.state_of(room_id, "m.room.join_rules")
-        history = await self._client.state_of(room_id, "m.room.history_visibility")
         power = await self._client.state_of(room_id, "m.room.power_levels")
         name = (await self._client.state_of(room_id, "m.room.name")).get("name")
         return RoomState(
             encrypted=bool(await self._client.state_of(room_id, "m.room.encryption")),
-            open=join.get("join_rule") in OPEN_JOIN_RULES or history.get("history_visibility") == "world_readable",
+            open=await self._client.is_open(room_id),
             may_send=_power_of(power, self._client.user_id) >= _power_for(power, _SEND),
             name=name if isinstance(name, str) else None,
         )

@@ -5,11 +5,10 @@ from collections.abc import Iterable
 from typing import Any, cast
 
 from bot.errors import ChatRefused, ChatUnavailable, LoginFailed, MembershipUnknown
-from bot.matrix.client import GuardedClient
+from bot.matrix.client import OPEN_JOIN_RULES, GuardedClient
 from bot.matrix.events import room_path
 
 _AT_ONCE = 8
-OPEN_JOIN_RULES = {"public", "knock", "knock_restricted"}
 
 
 class HomeserverMembership:
@@ -48,9 +47,7 @@ class HomeserverMembership:
 
         async def look(room_id: str) -> None:
             async with at_once:
-                join = await self._client.state_of(room_id, "m.room.join_rules")
-                history = await self._client.state_of(room_id, "m.room.history_visibility")
-            opened = join.get("join_rule") in OPEN_JOIN_RULES or history.get("history_visibility") == "world_readable"
+                opened = await self._client.is_open(room_id)
             (self._open.add if opened else self._open.discard)(room_id)
 
         answers = await asyncio.gather(*map(look, room_ids), return_exceptions=True)

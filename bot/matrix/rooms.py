@@ -9,7 +9,6 @@ from bot.errors import ChatRefused, ChatUnavailable
 from bot.matrix.client import GuardedClient
 from bot.matrix.events import room_path
 from bot.matrix.journal import Entry
-from bot.matrix.membership import OPEN_JOIN_RULES
 from bot.network_rooms import NetworkRooms
 
 log = structlog.get_logger(__name__)
@@ -97,7 +96,7 @@ class RoomKeeper:
         """
         await self._client.enter(room_id)
         too_many = await self._members(room_id) > _MOST_IN_DIRECT_CHAT
-        if not too_many and not await self._is_open(room_id):
+        if not too_many and not await self._client.is_open(room_id):
             log.info("invite_accepted", room=room_id, inviter=inviter, reason="direct chat")
             return
         await self._client.leave(room_id, self._why_not())
@@ -108,9 +107,3 @@ class RoomKeeper:
         answer = await self._client.call("GET", f"{room_path(room_id)}/members?not_membership=leave&not_membership=ban")
         chunk: Any = answer.get("chunk")
         return len(cast("list[object]", chunk)) if isinstance(chunk, list) else _MOST_IN_DIRECT_CHAT + 1
-
-    async def _is_open(self, room_id: str) -> bool:
-        """Whether anybody may come in or read along."""
-        join = await self._client.state_of(room_id, "m.room.join_rules")
-        history = await self._client.state_of(room_id, "m.room.history_visibility")
-        return join.get("join_rule") in OPEN_JOIN_RULES or history.get("history_visibility") == "world_readable"
