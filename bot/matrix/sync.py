@@ -186,7 +186,6 @@ class SyncLoop:
             self._record_invite(room_id, objects_of(object_of(object_of(room).get("invite_state")).get("events")), batch)
         for room_id in object_of(rooms.get("leave")):
             self._client.rooms.pop(room_id, None)  # nio keeps rooms that it was thrown out of
-            self._client.invited_rooms.pop(room_id, None)
             self._journal.leave_room(room_id)
             log.info("room_left", room=room_id)
 
