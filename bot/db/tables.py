@@ -153,6 +153,7 @@ broadcasts = _table(
     sa.Column("expires_at", UTCDateTime, nullable=False),
     sa.Column("decided_by", sa.Text),
     sa.Column("decided_at", UTCDateTime),
+    sa.Column("send_at", UTCDateTime),  # none: as soon as it is confirmed
 )
 
 # Everything that is to be said, and what became of it.
@@ -194,4 +195,41 @@ attachments = _table(
     sa.Column("mimetype", sa.Text, nullable=False),
     sa.Column("data", sa.LargeBinary, nullable=False),
     sa.Column("created_at", UTCDateTime, nullable=False),
+)
+
+# The devices that work on this database, and when each last said so, by the database's own clock.
+devices = _table(
+    "devices",
+    sa.Column("device_id", sa.Text, primary_key=True),
+    sa.Column("seen_at", UTCDateTime, nullable=False),
+)
+
+# What all devices of this network share and nobody else knows.
+installation = _table(
+    "installation",
+    sa.Column("id", sa.Integer, primary_key=True),  # always 1
+    sa.Column("secret", sa.LargeBinary, nullable=False),
+)
+
+# A configured room that is to be another room from now on: it was upgraded, or its alias points elsewhere.
+room_moves = _table(
+    "room_moves",
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("key", sa.Text, nullable=False),
+    sa.Column("old_room_id", sa.Text, nullable=False),
+    sa.Column("new_room_id", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("noticed_at", UTCDateTime, nullable=False),
+    sa.Column("decided_by", sa.Text),
+    sa.Column("decided_at", UTCDateTime),
+    sa.UniqueConstraint("key", "old_room_id", "new_room_id", name="uq_room_moves_what"),
+)
+
+# Events that a device could not decrypt in time: only what none of them could read is asked for again.
+unreadable_events = _table(
+    "unreadable_events",
+    sa.Column("event_id", sa.Text, primary_key=True),
+    sa.Column("device_id", sa.Text, primary_key=True),
+    sa.Column("reported_at", UTCDateTime, nullable=False),
 )
