@@ -134,6 +134,20 @@ def _duration(value: object) -> object:
     return timedelta(weeks=weeks, days=days)
 
 
+_AGE = re.compile(r"P(?:(\d{1,4})D)?(?:T(?=\d)(?:(\d{1,4})H)?(?:(\d{1,5})M)?(?:(\d{1,7})S)?)?")
+
+
+def _age(value: object) -> object:
+    if isinstance(value, timedelta):
+        return value
+    match = _AGE.fullmatch(value) if isinstance(value, str) else None
+    days, hours, minutes, seconds = (int(part or 0) for part in match.groups()) if match else (0, 0, 0, 0)
+    age = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+    if not age:
+        raise _Wrong(text('ist keine Dauer; richtig wäre zum Beispiel "P1D", "PT12H" oder "PT90M"'))
+    return age
+
+
 def _time_of_day(value: object) -> object:
     if isinstance(value, time):
         return value
@@ -162,6 +176,7 @@ Room = Annotated[
     str, _matching(_ROOM, text("ist weder eine Raum-ID (!abc:example.org) noch ein Alias (#koordination:example.org)"))
 ]
 Days = Annotated[timedelta, BeforeValidator(_duration)]
+Age = Annotated[timedelta, BeforeValidator(_age)]
 TimeOfDay = Annotated[time, BeforeValidator(_time_of_day)]
 PathFromFolder = Annotated[Path, AfterValidator(_from_folder)]
 SecretFile = Annotated[Path, AfterValidator(_from_folder), AfterValidator(_with_secret_in_it)]
@@ -302,6 +317,14 @@ class RemindersConfig(_Section):
     office_hours: Annotated[tuple[TimeOfDay, TimeOfDay], AfterValidator(_running_forward)] = (time(8), time(18))
 
 
+class LimitsConfig(_Section):
+    """What one person may ask of the bot, and how old a command may be when the bot gets to it."""
+
+    commands_at_once: Annotated[int, Field(ge=1, le=100_000)] = 120
+    commands_per_minute: Annotated[int, Field(ge=1, le=100_000)] = 60
+    stale_after: Age = timedelta(days=1)
+
+
 class WebConfig(_Section):
     """The bot's own small web server."""
 
@@ -332,6 +355,7 @@ class Config(BaseSettings):
     database: DatabaseConfig
     network: NetworkConfig
     reminders: RemindersConfig = RemindersConfig()
+    limits: LimitsConfig = LimitsConfig()
     web: WebConfig = WebConfig()
     log: LogConfig = LogConfig()
 
@@ -459,6 +483,7 @@ _NO_TABLE = text("muss eine Tabelle sein")
 _NO_LIST = text("muss eine Liste in eckigen Klammern sein")
 _NO_TEXT = text("muss ein Text in Anführungszeichen sein")
 _NO_BOOLEAN = text("muss true oder false sein")
+_NO_NUMBER = text("muss eine ganze Zahl sein")
 _REASONS: dict[str, Callable[[dict[str, Any]], object]] = {
     "missing": lambda _: text("fehlt"),
     "extra_forbidden": lambda _: text("diese Einstellung gibt es nicht; siehe config.example.toml"),
@@ -466,6 +491,11 @@ _REASONS: dict[str, Callable[[dict[str, Any]], object]] = {
     "path_type": lambda _: _NO_TEXT,
     "bool_type": lambda _: _NO_BOOLEAN,
     "bool_parsing": lambda _: _NO_BOOLEAN,
+    "int_type": lambda _: _NO_NUMBER,
+    "int_parsing": lambda _: _NO_NUMBER,
+    "int_from_float": lambda _: _NO_NUMBER,
+    "greater_than_equal": lambda error: text("ist zu klein; erlaubt ist %(least)s oder mehr", least=error["ctx"]["ge"]),
+    "less_than_equal": lambda error: text("ist zu groß; erlaubt sind höchstens %(most)s", most=error["ctx"]["le"]),
     "literal_error": _one_of,
     "model_type": lambda _: _NO_TABLE,
     "dict_type": lambda _: _NO_TABLE,

@@ -6,6 +6,8 @@
     │   └── Denied                   the right is missing; the sentence names the room that would grant it
     ├── MembershipUnknown            the homeserver did not say who is in a room: nothing may be decided on it
     ├── ChatUnavailable              the homeserver did not take or give a message; worth another try
+    │   ├── HomeserverAway           … because it cannot be reached, or says itself that it cannot work now: the same for all rooms
+    │   ├── SlowDown                 … because we ask too much of it: everything of ours has to wait
     │   └── ChatRefused              … and refused: it may work when somebody changed something (an invite, power)
     │       ├── Forbidden            … because we lack the power, or are not in the room
     │       └── NeverAccepted        … and will refuse this very content for ever
@@ -80,6 +82,14 @@ class ChatUnavailable(NetzwartError):
     def __init__(self, reason: str, retry_after: float | None = None) -> None:
         super().__init__(reason)
         self.retry_after = retry_after
+
+
+class HomeserverAway(ChatUnavailable):
+    """The homeserver cannot be reached, or whatever stands before it says that it does not work: nothing would come through."""
+
+
+class SlowDown(ChatUnavailable):
+    """The homeserver says that we ask too much of it (429). `retry_after`: how long everything of ours has to wait, if it said so."""
 
 
 class ChatRefused(ChatUnavailable):
