@@ -14,9 +14,10 @@ import schedules
 from bot.authorising import Authoriser
 from bot.clock import Clock, ShiftedClock, SystemClock
 from bot.config import Config
-from bot.db import rooms
+from bot.db import devices, rooms
 from bot.db.engine import Database, Unavailable, connect, reason_of
 from bot.db.schema import check_schema
+from bot.db.wakeups import DELIVERIES
 from bot.delivery import Drain
 from bot.dispatcher import Dispatcher, Identity
 from bot.domain.places import NETWORK, Place, PlaceKind
@@ -37,8 +38,10 @@ from bot.network_rooms import NetworkRooms
 from bot.notices import Notices
 from bot.observed import Observed
 from bot.own_identity import OwnIdentity
+from bot.posting import Poster
 from bot.registry import find_commands, find_policies
 from bot.rendering import catalogue
+from bot.replicas import Replicas
 from bot.scheduler import Scheduler
 from bot.waiting import pause, unless
 
@@ -65,8 +68,10 @@ async def run(config: Config, clock: Clock) -> None:
             await check_schema(database)
             session = await unless(stopping, login(config.matrix))
             if session is not None:
+                async with database.begin() as reading:
+                    secret = await devices.shared_secret(reading)
                 async with opened(config.matrix, session) as (client, journal, encryption):
-                    await Bot(config, clock, database, client, journal, encryption, stopping).run()
+                    await Bot(config, clock, database, client, journal, encryption, secret, stopping).run()
         finally:
             await database.close()
     log.info("stopped")
@@ -83,6 +88,7 @@ class Bot:
         client: GuardedClient,
         journal: Journal,
         encryption: Encryption,
+        secret: bytes,
         stopping: asyncio.Event,
     ) -> None:
         zone, language = config.network.zone, config.network.language
@@ -107,13 +113,16 @@ class Bot:
             written=self._wake_drain,
         )
         sender = RoomSender(client, encryption)
+        device = client.device_id or ""
+        self._replicas = Replicas(database, config.database.url, device, self._heard)
         self._drain = Drain(
             database=database,
-            chat=sender,
-            network_rooms=self._rooms,
+            poster=Poster(database=database, chat=sender, network_rooms=self._rooms, clock=clock, device=device, secret=secret),
             clock=clock,
-            device=client.device_id or "",
+            device=device,
             still_wanted=self._scheduler.still_wanted,
+            alive=self._replicas.presence.alive,
+            look_every=self._replicas.look_every,
         )
         self._dispatcher = Dispatcher(
             database=database,
@@ -161,13 +170,14 @@ class Bot:
         )
         self._observed = Observed(config.web.listen, database, journal, self._rooms, self._sync, clock)
         self._stopping = stopping
+        self._settle_now = asyncio.Event()
         self._rooms_known: frozenset[str] = frozenset()  # those that we are in, by key or id, as of the last sync
         self._open_rooms: frozenset[str] = frozenset()  # those that coordinators were told of
         self._aside: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
         """Sync, join, say `ready`, and work until told to stop."""
-        async with self._observed.page():
+        async with self._replicas.joined(), self._observed.page():
             await self._run()
 
     async def _run(self) -> None:
@@ -223,7 +233,8 @@ class Bot:
     async def _keep_rooms(self) -> None:
         """Look again from time to time for rooms that could not be found or joined."""
         while not self._stopping.is_set():
-            await pause(_SETTLE_EVERY, self._stopping)
+            self._settle_now.clear()
+            await unless(self._stopping, pause(_SETTLE_EVERY, self._settle_now))
             if self._stopping.is_set():
                 return
             try:
@@ -301,6 +312,14 @@ class Bot:
 
     def _wake_drain(self) -> None:
         self._drain.wake()
+        self._replicas.tell(DELIVERIES)
+
+    def _heard(self, topic: str) -> None:
+        """Another process on our database says that there is something to look at."""
+        self._drain.wake()
+        if topic != DELIVERIES:
+            self._scheduler.wake_all()
+            self._settle_now.set()
 
     def _jump_on_signal(self) -> None:
         clock = self._clock

@@ -1,87 +1,67 @@
 """The drain: the only sender. It takes deliveries out of the database, asks once more whether they are wanted, and sends them.
 
-What is sent is at least once under an idempotent transaction id, which in the room is once: the id follows from the delivery's key. A
-row that may have been sent longer ago than the homeserver remembers ids, or by another device, is looked for in the room first.
-
-A file is uploaded before the message that it belongs to is sent, and again with each try: what is uploaded in vain is seen by nobody.
+Within a room in the order in which they were written down; several rooms at once. Several devices may drain one database: a row is taken by
+one of them, and by another only when that one has died.
 """
 
 import asyncio
-import hashlib
 import random
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime, timedelta
-from typing import Any, Protocol
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import metrics
 from bot.clock import Clock
-from bot.db import attachments, deliveries
+from bot.db import deliveries
 from bot.db.deliveries import Delivery
 from bot.db.engine import Database, Unavailable, reason_of
-from bot.errors import ChatRefused, ChatUnavailable, Forbidden, NeverAccepted
-from bot.network_rooms import NetworkRooms
-from bot.rendering import files
+from bot.errors import ChatRefused, ChatUnavailable, Forbidden, HomeserverAway, NeverAccepted, SlowDown
+from bot.pace import Pace
+from bot.posting import Poster
 
 log = structlog.get_logger(__name__)
 
 AT_ONCE = 16
 """Messages in flight: enough to keep a homeserver busy, few enough that each is quick."""
 
-LEASE = timedelta(seconds=120)
-"""How long a row that somebody took is left to it; longer than a send may take."""
-
-REMEMBERED_FOR = timedelta(hours=20)
-"""Synapse forgets transaction ids after 24 h."""
-
-_FILE_MAY_WAIT = timedelta(minutes=10)
-"""How long an upload that fails is tried again, and its room waits; then the words are said without the file."""
-
 _FIRST_PAUSE = timedelta(seconds=2)
 _LONGEST_PAUSE = timedelta(minutes=5)
-_LOOK_AGAIN = 30.0
-
-
-class Chat(Protocol):
-    """The seam to the rooms."""
-
-    async def send(self, room_id: str, event_type: str, content: Mapping[str, object], transaction_id: str) -> str:
-        """Send an event and return its id. Raises `ChatUnavailable`, or `ChatRefused` if another try is pointless."""
-        ...
-
-    async def upload(self, room_id: str, name: str, mimetype: str, data: bytes) -> dict[str, object]:
-        """Upload a file for a message in this room. Return what the message's content needs to show it: `{"url": "mxc://…"}`, or
-        `{"file": EncryptedFile}` where the room is encrypted (Client-Server API v1.18, 11.2.1.8). Raises as `send` does."""
-        ...
-
-    async def find(self, room_id: str, key: str) -> str | None:
-        """Return the id of our own event that carries the delivery's key in this room, if it stands there."""
-        ...
+_AFTER_A_FAILURE = 2.0
 
 
 StillWanted = Callable[[AsyncSession, Delivery, datetime], Awaitable[str | None]]
 """Returns None if a delivery is still wanted, else why not."""
 
 
-def transaction_id(key: str) -> str:
-    """Return the transaction id for a delivery: the same key, the same event, however often it is sent."""
-    return f"netzwart-{hashlib.sha256(key.encode()).hexdigest()[:40]}"
-
-
 class Drain:
-    """Sends what is due, room by room in order, several rooms at once."""
+    """Sends what is due, room by room in order, several rooms at once.
+
+    `alive()` returns the devices, ours among them, whose claims are to be left to them. `look_every`: seconds after which it looks even if
+    nobody wakes it; other devices may have left something.
+    """
 
     def __init__(
-        self, *, database: Database, chat: Chat, network_rooms: NetworkRooms, clock: Clock, device: str, still_wanted: StillWanted
+        self,
+        *,
+        database: Database,
+        poster: Poster,
+        clock: Clock,
+        device: str,
+        still_wanted: StillWanted,
+        alive: Callable[[], Collection[str]],
+        pace: Pace | None = None,
+        look_every: float = 30.0,
     ) -> None:
         self._database = database
-        self._chat = chat
-        self._rooms = network_rooms
+        self._poster = poster
         self._clock = clock
         self._device = device
         self._still_wanted = still_wanted
+        self._alive = alive
+        self._pace = pace or Pace(AT_ONCE)
+        self._look_every = look_every
         self._woken = asyncio.Event()
         self._stopping = False
         self._in_flight: dict[asyncio.Task[None], int] = {}  # each with the id of its row
@@ -90,10 +70,12 @@ class Drain:
         """Look now: something was written down."""
         self._woken.set()
 
-    async def try_again(self, rooms: Collection[str]) -> None:
-        """Let nothing wait any longer that is for these rooms (keys, or room ids): we have come into them."""
+    async def try_again(self, rooms: Collection[str] | None) -> None:
+        """Let nothing wait any longer that is for these rooms (keys, or room ids): we have come into them. None: the homeserver is back."""
         async with self._database.begin() as session:
             await deliveries.retry_now(session, rooms)
+        if rooms is None:
+            self._pace.go_on()
         self.wake()
 
     def stop(self) -> None:
@@ -107,39 +89,39 @@ class Drain:
             self._woken.clear()
             try:
                 busy = await self.send_due()
+                pause = 0.0 if busy else await self._until_something_is_due()
             except Unavailable as error:
                 log.error("database_unavailable", task="drain", reason=reason_of(error))
-                busy = False
+                busy, pause = False, _AFTER_A_FAILURE
             if not busy:
-                await self._rest()
+                await self._rest(pause)
         await asyncio.gather(*self._in_flight)
 
-    async def _rest(self) -> None:
-        """Wait until something is written down, a room is free again, or the next retry comes."""
+    async def _until_something_is_due(self) -> float:
+        async with self._database.begin() as session:
+            again = await deliveries.next_retry(session, self._clock.now())
+        due = self._look_every if again is None else min(self._look_every, self._clock.real_seconds_until(again))
+        return max(due, self._pace.wait())
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait until something is written down or a room is free again, at most so long."""
         try:
-            async with self._database.begin() as session:
-                again = await deliveries.next_retry(session, self._clock.now())
-        except Unavailable:
-            again = None
-        pause = _LOOK_AGAIN
-        if again is not None:
-            pause = min(pause, self._clock.real_seconds_until(again))
-        try:
-            async with asyncio.timeout(max(pause, 0.05)):
+            async with asyncio.timeout(max(seconds, 0.05)):
                 await self._woken.wait()
         except TimeoutError:
             return
 
     async def send_due(self) -> bool:
         """Take and start what may be sent now. Return whether anything was taken. Waits while too much is in flight."""
-        free = AT_ONCE - len(self._in_flight)
-        if free <= 0:
+        while len(self._in_flight) >= self._pace.at_once:
             await asyncio.wait(self._in_flight, return_when=asyncio.FIRST_COMPLETED)
-            free = AT_ONCE - len(self._in_flight)
+        if self._pace.wait() > 0:
+            return False
+        free = self._pace.at_once - len(self._in_flight)
         async with self._database.begin() as session:
             now = self._clock.now()
             rows = await deliveries.claim(
-                session, by=self._device, now=now, lease=LEASE, most=free, in_flight=self._in_flight.values()
+                session, by=self._device, now=now, alive=self._alive(), most=free, in_flight=self._in_flight.values()
             )
             wanted = [row for row in rows if await self._check(session, row, now)]
         for row in wanted:
@@ -180,7 +162,10 @@ class Drain:
 
     async def _deliver(self, row: Delivery) -> None:
         try:
-            event_id = await self._place_in_room(row)
+            event_id = await self._poster.post(row)
+        except (HomeserverAway, SlowDown) as trouble:
+            seconds = self._pace.failed(trouble.retry_after)
+            await self._give_back(row, str(trouble), timedelta(seconds=seconds))
         except ChatUnavailable as unavailable:
             await self._not_sent(row, unavailable)
         except Unavailable:
@@ -189,7 +174,9 @@ class Drain:
             log.exception("delivery_broken", key=row.key)
             await self._give_back(row, type(error).__name__, _pause(row.attempts))
         else:
+            self._pace.worked()
             if event_id is None:
+                log.info("delivery_left_to_another", key=row.key)
                 return
             async with self._database.begin() as session:
                 await deliveries.mark_sent(session, row.id, event_id, self._clock.now())
@@ -205,61 +192,6 @@ class Drain:
         else:
             said = timedelta(seconds=error.retry_after) if error.retry_after else None
             await self._give_back(row, str(error), said or _pause(row.attempts))
-
-    async def _place_in_room(self, row: Delivery) -> str | None:
-        """Return the event id under which it stands in the room, None if another device has taken it over meanwhile."""
-        room_id = self._rooms.room_id(row.room) or row.room
-        if not room_id.startswith("!"):
-            raise ChatRefused(f"the room {row.room} is not known yet")
-        if self._may_stand_there(row) and (found := await self._chat.find(room_id, row.key)):
-            return found
-        content = await self._content(row)
-        if files.carries_file(content):
-            content = await self._with_file(row, room_id, content)
-        async with self._database.begin() as session:
-            if not await deliveries.renew(session, row.id, by=self._device, now=self._clock.now()):
-                return None
-        return await self._send(row, room_id, content)
-
-    async def _send(self, row: Delivery, room_id: str, content: dict[str, Any]) -> str:
-        """Send it; without its relation if the homeserver will not have that one (a thread that cannot be, an answer to nothing)."""
-        try:
-            return await self._chat.send(room_id, row.event_type, content, transaction_id(row.key))
-        except NeverAccepted:
-            if row.event_type == "m.reaction" or "m.relates_to" not in content:
-                raise
-            alone = {name: value for name, value in content.items() if name != "m.relates_to"}
-            return await self._chat.send(room_id, row.event_type, alone, transaction_id(row.key))
-
-    def _may_stand_there(self, row: Delivery) -> bool:
-        """Whether it may have been sent in a way that the transaction id does not cover."""
-        if row.claimed_by is not None and row.claimed_by != self._device:
-            return True
-        return row.attempts > 0 and self._clock.now() - row.created_at > REMEMBERED_FOR
-
-    async def _content(self, row: Delivery) -> dict[str, Any]:
-        if row.annotates is None:
-            return row.content
-        async with self._database.begin() as session:
-            target = await deliveries.event_of(session, row.annotates)
-        if target is None:
-            raise NeverAccepted(f"{row.annotates}, which it belongs to, was not said")  # it was before it in the same room
-        return {**row.content, "m.relates_to": {**row.content["m.relates_to"], "event_id": target}}
-
-    async def _with_file(self, row: Delivery, room_id: str, content: dict[str, Any]) -> dict[str, Any]:
-        """Upload the file that goes with it. Where that cannot be, the words have to do: they say the same."""
-        async with self._database.begin() as session:
-            file = await attachments.of(session, row.key)
-        if file is None:
-            return files.words_alone(content)
-        try:
-            return content | await self._chat.upload(room_id, file.name, file.mimetype, file.data)
-        except ChatUnavailable as error:
-            waits = self._clock.now() - row.created_at < _FILE_MAY_WAIT
-            if waits and not isinstance(error, Forbidden | NeverAccepted):
-                raise
-            log.warning("file_left_out", key=row.key, room=row.room, reason=str(error))
-            return files.words_alone(content)
 
     async def _give_up(self, row: Delivery, reason: str) -> None:
         """Let it go, so that it does not block its room for ever."""

@@ -1,7 +1,7 @@
 """The drain: what is written down is said once, in order, and only while it is wanted."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -15,13 +15,16 @@ from bot.db.deliveries import Delivery
 from bot.db.engine import Database
 from bot.db.tables import attachments as kept
 from bot.db.tables import deliveries as table
-from bot.delivery import Drain, transaction_id
-from bot.errors import ChatRefused, ChatUnavailable, Forbidden, NeverAccepted
+from bot.delivery import Drain, StillWanted
+from bot.errors import ChatRefused, ChatUnavailable, Forbidden, HomeserverAway, NeverAccepted, SlowDown
 from bot.matrix.client import refusal
 from bot.network_rooms import NetworkRooms
+from bot.pace import Pace
+from bot.posting import Poster, StillOurs, transaction_id
 from bot.rendering import files
 
 NOW = datetime(2020, 10, 12, 9, tzinfo=UTC)
+SECRET = b"shared by the devices"
 A, B = "!a:netz.example", "!b:netz.example"
 
 
@@ -43,17 +46,22 @@ class Rooms:
         self.uploaded.append((room_id, name, mimetype, data))
         return {"url": f"mxc://netz.example/{len(self.uploaded)}"}
 
-    async def send(self, room_id: str, event_type: str, content: Mapping[str, object], transaction_id: str) -> str:
+    async def send(
+        self, room_id: str, event_type: str, content: Mapping[str, object], transaction_id: str, still_ours: StillOurs
+    ) -> str | None:
         if self.troubles.get(room_id):
             raise self.troubles[room_id].pop(0)
         await asyncio.sleep(0)
+        if not await still_ours():
+            return None
         if transaction_id not in self.known:
             self.known[transaction_id] = f"${len(self.known)}"
             self.contents.append(content)
             self.said.append((room_id, str(content.get("body") or f"{event_type} {content.get('m.relates_to')}")))
         return self.known[transaction_id]
 
-    async def find(self, room_id: str, key: str) -> str | None:
+    async def find(self, room_id: str, key: str, transaction_id: str, not_before: datetime) -> str | None:
+        del transaction_id, not_before
         self.looked_for.append(key)
         return "$found" if (room_id, key) in self.said else None
 
@@ -72,8 +80,25 @@ def rooms() -> Rooms:
     return Rooms()
 
 
-def _drain(database: Database, rooms: Rooms, clock: FixedClock, device: str = "DEVICE") -> Drain:
-    return Drain(database=database, chat=rooms, network_rooms=NetworkRooms({}), clock=clock, device=device, still_wanted=_wanted)
+def _drain(
+    database: Database,
+    rooms: Rooms,
+    clock: FixedClock,
+    device: str = "DEVICE",
+    *,
+    alive: Collection[str] = ("DEVICE", "ONE", "TWO"),
+    still_wanted: StillWanted = _wanted,
+) -> Drain:
+    poster = Poster(database=database, chat=rooms, network_rooms=NetworkRooms({}), clock=clock, device=device, secret=SECRET)
+    return Drain(
+        database=database,
+        poster=poster,
+        clock=clock,
+        device=device,
+        still_wanted=still_wanted,
+        alive=lambda: alive,
+        pace=Pace(16, monotonic=lambda: clock.now().timestamp()),
+    )
 
 
 async def _write(database: Database, *lines: tuple[str, str], policy: str | None = None) -> None:
@@ -168,7 +193,7 @@ async def test_a_look_begun_just_before_a_reminder_was_due_does_not_drop_it(
 
     await _write(database, (A, "due now"))
     clock.shown = NOW - timedelta(milliseconds=5)
-    drain = Drain(database=database, chat=rooms, network_rooms=NetworkRooms({}), clock=clock, device="D", still_wanted=wanted)
+    drain = _drain(database, rooms, clock, still_wanted=wanted)
 
     await drain.settle()
 
@@ -178,24 +203,25 @@ async def test_a_look_begun_just_before_a_reminder_was_due_does_not_drop_it(
 async def test_killed_after_the_send_and_before_it_is_marked(database: Database, rooms: Rooms, clock: FixedClock) -> None:
     """The same device sends again under the same transaction id: in the room it stands once."""
     await _write(database, (A, "a1"))
-    rooms.known[transaction_id("a1")] = "$sent-before-the-kill"
+    rooms.known[transaction_id(SECRET, "a1")] = "$sent-before-the-kill"
     async with database.begin() as session:
-        await deliveries.claim(session, by="DEVICE", now=NOW, lease=timedelta(seconds=60), most=5)
+        await deliveries.claim(session, by="DEVICE", now=NOW, alive=(), most=5)
     await _drain(database, rooms, clock).settle()
     assert rooms.said == []
     assert await _outcomes(database) == {"a1": ("sent", "$sent-before-the-kill")}
 
 
 async def test_what_another_device_may_have_sent_is_looked_for_first(database: Database, rooms: Rooms, clock: FixedClock) -> None:
-    """Transaction ids do not reach across devices; and while the other's lease runs, it is left to it."""
+    """Transaction ids do not reach across devices; and while the other is alive, what it has taken is left to it."""
+    alive = {"DEVICE", "OTHER"}
     await _write(database, (A, "a1"))
     rooms.said.append((A, "a1"))
     async with database.begin() as session:
-        await deliveries.claim(session, by="OTHER", now=NOW, lease=timedelta(seconds=60), most=5)
-    drain = _drain(database, rooms, clock)
+        await deliveries.claim(session, by="OTHER", now=NOW, alive=alive, most=5)
+    drain = _drain(database, rooms, clock, alive=alive)
     await drain.settle()
     assert rooms.looked_for == []
-    clock.shown += timedelta(seconds=121)
+    alive.remove("OTHER")
     await drain.settle()
     assert (rooms.looked_for, rooms.said) == (["a1"], [(A, "a1")])
     assert await _outcomes(database) == {"a1": ("sent", "$found")}
@@ -307,11 +333,13 @@ async def test_a_mistake_of_ours_about_one_row_does_not_spin(database: Database,
     tries: list[str] = []
 
     class Broken(Rooms):
-        async def send(self, room_id: str, event_type: str, content: Mapping[str, object], transaction_id: str) -> str:
+        async def send(
+            self, room_id: str, event_type: str, content: Mapping[str, object], transaction_id: str, still_ours: StillOurs
+        ) -> str | None:
             if room_id == A:
                 tries.append(transaction_id)
                 raise ValueError("no key")
-            return await super().send(room_id, event_type, content, transaction_id)
+            return await super().send(room_id, event_type, content, transaction_id, still_ours)
 
     broken = Broken()
     await _write(database, (A, "a1"), (B, "b1"))
@@ -319,16 +347,52 @@ async def test_a_mistake_of_ours_about_one_row_does_not_spin(database: Database,
     assert (len(tries), broken.said) == (1, [(B, "b1")])
 
 
-async def test_a_slow_device_that_lost_its_claim_does_not_send(database: Database, rooms: Rooms, clock: FixedClock) -> None:
-    """Between the claim and the send the other device took over: only one of them says it."""
+async def test_a_slow_device_that_lost_its_claim_does_not_send(database: Database, clock: FixedClock) -> None:
+    """While it handed out keys for the message, it seemed dead and another took over: only one of them says it."""
+    quick_rooms = Rooms()
+
+    class Slow(Rooms):
+        async def send(
+            self, room_id: str, event_type: str, content: Mapping[str, object], transaction_id: str, still_ours: StillOurs
+        ) -> str | None:
+            await _drain(database, quick_rooms, clock, "QUICK", alive=["QUICK"]).settle()
+            return await super().send(room_id, event_type, content, transaction_id, still_ours)
+
+    slow_rooms = Slow()
     await _write(database, (A, "a1"))
-    async with database.begin() as session:
-        (row,) = await deliveries.claim(session, by="SLOW", now=NOW, lease=timedelta(seconds=60), most=1)
-    clock.shown += timedelta(minutes=3)
-    await _drain(database, rooms, clock, "QUICK").settle()
-    async with database.begin() as session:
-        assert not await deliveries.renew(session, row.id, by="SLOW", now=clock.now())
-    assert rooms.said == [(A, "a1")]
+    await _drain(database, slow_rooms, clock, "SLOW", alive=["SLOW", "QUICK"]).settle()
+    assert (slow_rooms.said, quick_rooms.said, quick_rooms.looked_for) == ([], [(A, "a1")], ["a1"])
+
+
+@pytest.mark.parametrize(("trouble", "pause"), [(HomeserverAway("502"), 1), (SlowDown("429", retry_after=7), 9)])
+async def test_what_holds_for_all_rooms_is_found_out_once(
+    database: Database, clock: FixedClock, trouble: ChatUnavailable, pause: int
+) -> None:
+    """A homeserver that is away, or wants us to be slower, is not asked again for each room that has something to say."""
+    asked: list[str] = []
+
+    class Away(Rooms):
+        async def send(
+            self, room_id: str, event_type: str, content: Mapping[str, object], transaction_id: str, still_ours: StillOurs
+        ) -> str | None:
+            asked.append(room_id)
+            if away:
+                raise trouble
+            return await super().send(room_id, event_type, content, transaction_id, still_ours)
+
+    everywhere, away, rooms = [f"!{n}:netz.example" for n in range(40)], True, Away()
+    await _write(database, *((room, room) for room in everywhere))
+    drain = _drain(database, rooms, clock)
+    await drain.settle()
+    assert len(asked) == 16
+    for tries in (1, 2):
+        clock.shown += timedelta(seconds=pause * 2)
+        await drain.settle()
+        assert len(asked) == 16 + tries
+    away = False
+    await drain.try_again(None)
+    await drain.settle()
+    assert sorted(room for room, _ in rooms.said) == sorted(everywhere)
 
 
 async def test_a_clock_that_was_wrong_does_not_stop_a_room(database: Database, rooms: Rooms, clock: FixedClock) -> None:
@@ -352,7 +416,7 @@ async def test_a_row_that_cannot_be_checked_holds_up_nobody(database: Database, 
 
     await _write(database, (A, "reminder"), policy="some")
     await _write(database, (B, "answer"))
-    drain = Drain(database=database, chat=rooms, network_rooms=NetworkRooms({}), clock=clock, device="D", still_wanted=broken)
+    drain = _drain(database, rooms, clock, still_wanted=broken)
     await drain.settle()
     assert rooms.said == [(B, "answer")]
 
@@ -441,9 +505,9 @@ async def test_killed_between_the_upload_and_the_send(database: Database, rooms:
     for sent_before in (False, True):
         await _write_picture(database)
         if sent_before:
-            rooms.known[transaction_id("words")] = "$sent-before-the-kill"
+            rooms.known[transaction_id(SECRET, "words")] = "$sent-before-the-kill"
         async with database.begin() as session:
-            await deliveries.claim(session, by="DEVICE", now=NOW, lease=timedelta(seconds=60), most=5)
+            await deliveries.claim(session, by="DEVICE", now=NOW, alive=(), most=5)
         await _drain(database, rooms, clock).settle()
         assert [body for _, body in rooms.said] == ["words"]
         assert await _kept(database) == 0
@@ -458,7 +522,7 @@ async def test_a_picture_that_another_device_may_have_sent_is_not_uploaded(
     await _write_picture(database)
     rooms.said.append((A, "words"))
     async with database.begin() as session:
-        await deliveries.claim(session, by="OTHER", now=NOW, lease=timedelta(seconds=60), most=5)
+        await deliveries.claim(session, by="OTHER", now=NOW, alive=(), most=5)
     clock.shown += timedelta(seconds=121)
     await _drain(database, rooms, clock).settle()
     assert (rooms.looked_for, rooms.uploaded, await _kept(database)) == (["words"], [], 0)

@@ -1,7 +1,6 @@
 """What the dispatcher promises whatever the command: once, at the moment, and nothing half done."""
 
 import asyncio
-from datetime import timedelta
 
 import pytest
 
@@ -70,7 +69,7 @@ async def test_a_reaction_that_is_quicker_than_the_homeservers_word_waits(networ
     """The preview stands in the room, and somebody clicks, before we know its event id."""
     async with network.database.begin() as session:
         await deliveries.add(session, key="broadcast-preview:1", room="coordination", content={}, now=network.clock.now())
-        await deliveries.claim(session, by="D", now=network.clock.now(), lease=timedelta(seconds=60), most=1)
+        await deliveries.claim(session, by="D", now=network.clock.now(), alive=(), most=1)
     click = Reaction("$click", room_id("coordination"), user_id("karla"), "$preview", "✅")
     with pytest.raises(NotYet):
         await network.dispatcher.handle_reaction(click)

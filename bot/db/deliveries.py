@@ -101,14 +101,15 @@ async def pending(session: AsyncSession) -> int:
 
 
 async def claim(
-    session: AsyncSession, *, by: str, now: datetime, lease: timedelta, most: int, in_flight: Collection[int] = ()
+    session: AsyncSession, *, by: str, now: datetime, alive: Collection[str], most: int, in_flight: Collection[int] = ()
 ) -> list[Delivery]:
     """Take up to `most` rows to send, at most one a room: the oldest that is not done there. Skips what others are taking.
 
-    A row claimed by someone else is taken over when its lease has run out. A room whose oldest row waits for another try waits
+    A row that another device has taken is left to it while it is among those `alive`. A room whose oldest row waits for another try waits
     with it, so that the order in a room is kept. `in_flight`: what the caller is sending already. The rows come back as they were
     before the claim.
     """
+    others = [device for device in alive if device != by]
     waiting = deliveries.alias()
     oldest = sa.select(sa.func.min(waiting.c.id)).where(waiting.c.done_at.is_(None)).group_by(waiting.c.room)
     query = (
@@ -119,7 +120,7 @@ async def claim(
             # A time to try again that lies too far ahead was written by a clock that was wrong.
             sa.or_(deliveries.c.retry_at.is_(None), deliveries.c.retry_at <= now, deliveries.c.retry_at > now + _NO_RETRY_IS_LATER),
             deliveries.c.id.not_in(in_flight),
-            sa.or_(deliveries.c.claimed_at.is_(None), deliveries.c.claimed_by == by, deliveries.c.claimed_at < now - lease),
+            sa.or_(deliveries.c.claimed_at.is_(None), deliveries.c.claimed_by.is_(None), deliveries.c.claimed_by.not_in(others)),
         )
         .order_by(deliveries.c.id)
         .limit(most)
@@ -159,9 +160,11 @@ async def release(session: AsyncSession, delivery_id: int, *, retry_at: datetime
     await _write(session, delivery_id, claimed_at=None, retry_at=retry_at, note=note)
 
 
-async def retry_now(session: AsyncSession, rooms: Collection[str]) -> None:
-    """Let what waits for another try in these rooms be tried at once."""
-    waiting = sa.and_(deliveries.c.done_at.is_(None), deliveries.c.retry_at.is_not(None), deliveries.c.room.in_(rooms))
+async def retry_now(session: AsyncSession, rooms: Collection[str] | None) -> None:
+    """Let what waits for another try in these rooms be tried at once. None: in all rooms."""
+    waiting = sa.and_(deliveries.c.done_at.is_(None), deliveries.c.retry_at.is_not(None))
+    if rooms is not None:
+        waiting = sa.and_(waiting, deliveries.c.room.in_(rooms))
     await session.execute(deliveries.update().where(waiting).values(retry_at=None))
 
 

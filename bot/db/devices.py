@@ -1,28 +1,27 @@
-"""The devices that work on the database: who is alive, by the database's own clock; and the secret that they share."""
+"""The devices that work on the database, the sign that each gives of itself, and the secret that they share."""
 
 import secrets
-from datetime import timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.db.engine import insert_new
-from bot.db.tables import UTCDateTime, devices, installation
+from bot.db.tables import devices, installation
 
 _SECRET_BYTES = 32
 
 
 async def beat(session: AsyncSession, device_id: str) -> None:
-    """Write down that a device is alive now."""
-    now = sa.func.now()
-    if not await insert_new(session, devices, device_id=device_id, seen_at=now):
-        await session.execute(devices.update().where(devices.c.device_id == device_id).values(seen_at=now))
+    """Write down that a device is alive now, by the database's clock."""
+    now = sa.func.now() if session.get_bind().dialect.name == "postgresql" else sa.func.strftime("%Y-%m-%d %H:%M:%f", "now")
+    written = devices.update().where(devices.c.device_id == device_id).values(seen_at=now).returning(sa.literal(1))
+    if (await session.execute(written)).first() is None:
+        await insert_new(session, devices, device_id=device_id, seen_at=now)
 
 
-async def alive(session: AsyncSession, within: timedelta) -> frozenset[str]:
-    """Return the devices that were alive `within` this time."""
-    rows = (await session.execute(sa.select(devices, sa.type_coerce(sa.func.now(), UTCDateTime).label("now")))).all()
-    return frozenset(row.device_id for row in rows if row.now - row.seen_at <= within)
+async def signs(session: AsyncSession) -> dict[str, object]:
+    """Return what each device has written of itself: whoever is alive writes something new."""
+    return {row.device_id: row.seen_at for row in await session.execute(sa.select(devices))}
 
 
 async def retire(session: AsyncSession, device_id: str) -> None:

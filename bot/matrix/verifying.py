@@ -109,11 +109,11 @@ class Verifying:
             path = f"/sendToDevice/{quote(outgoing.type)}/{transaction_id}"
             await self._client.call("PUT", path, {"messages": messages})
             return
-        await self._sender.send(outgoing.room_id, outgoing.type, outgoing.content, transaction_id)
+        await self._sender.tell(outgoing.room_id, outgoing.type, outgoing.content, transaction_id)
         reason = outgoing.content.get("reason")
         if outgoing.type == _CANCEL and isinstance(reason, str):  # clients show a sentence of their own in place of it
             said: dict[str, object] = {"msgtype": "m.notice", "body": reason, "m.mentions": dict[str, object]()}
-            await self._sender.send(outgoing.room_id, "m.room.message", said, f"{transaction_id}-reason")
+            await self._sender.tell(outgoing.room_id, "m.room.message", said, f"{transaction_id}-reason")
 
     async def _their_keys(self, user_id: str, device_id: str) -> TheirKeys | None:
         devices = self._encryption.devices

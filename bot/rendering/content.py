@@ -7,6 +7,9 @@ from bot.rendering.templates import Rendered
 KEY_FIELD = "netzwart.key"
 """Our own field in every event that we send: the delivery's key, by which it is found again in the room."""
 
+TRANSACTION_FIELD = "netzwart.transaction"
+"""Our own field beside the ciphertext: the transaction id, by which our other devices find an event that they cannot decrypt."""
+
 MOST_BYTES = 45_000
 """What a content may have, as JSON in UTF-8: an event may have 65,536 bytes with its envelope, and encryption adds a third."""
 

@@ -47,8 +47,8 @@ def upgrade() -> None:
     )
     op.add_column("broadcasts", sa.Column("send_at", sa.DateTime(timezone=True)))
     # What may have been sent under another id is to be looked for in its room first, as if another device had sent it.
-    deliveries = sa.table("deliveries", *(sa.column(name) for name in ("attempts", "done_at", "claimed_by")))
-    op.execute(deliveries.update().where(deliveries.c.attempts > 0, deliveries.c.done_at.is_(None)).values(claimed_by=_BEFORE))
+    tried = sa.text("UPDATE deliveries SET claimed_by = :before WHERE attempts > 0 AND done_at IS NULL")
+    op.execute(tried.bindparams(before=_BEFORE))
 
 
 def downgrade() -> None:

@@ -1,0 +1,61 @@
+"""This process among others on the same database: who is alive, and the word that there is something to do. SQLite has one process."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+
+import structlog
+
+from bot.db.engine import Database, Unavailable, reason_of
+from bot.db.wakeups import Wakeups, tell
+from bot.presence import ALONE, TOGETHER, Presence
+
+log = structlog.get_logger(__name__)
+
+_LOOK_TOGETHER, _LOOK_ALONE = 1.0, 30.0
+
+
+class Replicas:
+    """The devices of one network. `heard(topic)` is called when another has said that there is something (`bot.db.wakeups`)."""
+
+    def __init__(self, database: Database, url: str, device_id: str, heard: Callable[[str], None]) -> None:
+        self._database = database
+        self._possible = database.engine.dialect.name == "postgresql"
+        self._wakeups = Wakeups(url, heard)
+        self._to_tell: set[str] = set()
+        self._telling: asyncio.Task[None] | None = None
+        self.presence = Presence(database, device_id, TOGETHER if self._possible else ALONE)
+
+    @property
+    def look_every(self) -> float:
+        """Seconds after which to look for what others have left, whether or not anybody has said so."""
+        return _LOOK_TOGETHER if self._possible else _LOOK_ALONE
+
+    @asynccontextmanager
+    async def joined(self) -> AsyncGenerator[None]:
+        """Be one of them as long as this is entered. Raises as the database does on entering."""
+        async with self.presence.said():
+            listening = asyncio.create_task(self._wakeups.run(), name="wakeups")
+            try:
+                yield
+            finally:
+                self._wakeups.stop()
+                await listening
+                if self._telling is not None:
+                    await self._telling
+
+    def tell(self, topic: str) -> None:
+        """Let the others know that there is something to look at; soon, and once for all that is told meanwhile."""
+        if not self._possible or self.presence.alone:
+            return
+        self._to_tell.add(topic)
+        if self._telling is None or self._telling.done():
+            self._telling = asyncio.create_task(self._tell(), name="telling others")
+
+    async def _tell(self) -> None:
+        while self._to_tell:
+            topic = self._to_tell.pop()
+            try:
+                await tell(self._database, topic)
+            except Unavailable as error:  # they look by themselves, a little later
+                log.info("others_not_told", topic=topic, reason=reason_of(error))
