@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from datetime import datetime
 
 import structlog
 
+from bot.db import unreadable
 from bot.db.engine import Database, Unavailable, reason_of
 from bot.db.wakeups import Wakeups, tell
 from bot.presence import ALONE, TOGETHER, Presence
@@ -20,6 +22,7 @@ class Replicas:
 
     def __init__(self, database: Database, url: str, device_id: str, heard: Callable[[str], None]) -> None:
         self._database = database
+        self._device_id = device_id
         self._possible = database.engine.dialect.name == "postgresql"
         self._wakeups = Wakeups(url, heard)
         self._to_tell: set[str] = set()
@@ -44,6 +47,13 @@ class Replicas:
                 if self._telling is not None:
                     await self._telling
 
+    async def none_can_read(self, event_id: str, now: datetime) -> bool:
+        """Say that we cannot read an event; return whether all devices have said so. The last one to say it gets True, perhaps several."""
+        async with self._database.begin() as session:
+            await unreadable.report(session, event_id=event_id, device_id=self._device_id, now=now)
+        async with self._database.begin() as session:  # after the commit: of two at the same moment, at least one sees both
+            return await unreadable.reporters(session, event_id) >= self.presence.alive()
+
     def tell(self, topic: str) -> None:
         """Let the others know that there is something to look at; soon, and once for all that is told meanwhile."""
         if not self._possible or self.presence.alone:
@@ -56,6 +66,7 @@ class Replicas:
         while self._to_tell:
             topic = self._to_tell.pop()
             try:
-                await tell(self._database, topic)
+                async with self._database.begin() as session:
+                    await tell(session, topic)
             except Unavailable as error:  # they look by themselves, a little later
                 log.info("others_not_told", topic=topic, reason=reason_of(error))

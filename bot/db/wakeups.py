@@ -12,8 +12,9 @@ import psycopg
 import sqlalchemy as sa
 import structlog
 from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.db.engine import Database, reason_of
+from bot.db.engine import reason_of
 from bot.waiting import pause, unless
 
 log = structlog.get_logger(__name__)
@@ -30,11 +31,10 @@ _SILENCE = 60.0
 """Seconds after which a silent connection is tried: a server that is gone without a word would never be missed."""
 
 
-async def tell(database: Database, topic: str) -> None:
-    """Tell the others. Does nothing on SQLite, where there are none. Raises as the database does."""
-    if database.engine.dialect.name == "postgresql":
-        async with database.begin() as session:
-            await session.execute(sa.select(sa.func.pg_notify(CHANNEL, topic)))
+async def tell(session: AsyncSession, topic: str) -> None:
+    """Tell the others when this transaction commits. Does nothing on SQLite, where there are none."""
+    if session.get_bind().dialect.name == "postgresql":
+        await session.execute(sa.select(sa.func.pg_notify(CHANNEL, topic)))
 
 
 class Wakeups:

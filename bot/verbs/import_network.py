@@ -5,6 +5,7 @@ from pathlib import Path
 
 from bot.db.engine import Database
 from bot.db.network import blocked_removals, hold, load, replace
+from bot.db.wakeups import FACTS, tell
 from bot.domain.changes import Change, compare, told
 from bot.domain.network import Network
 from bot.errors import Text, ntext, text
@@ -81,4 +82,5 @@ async def _compare_or_apply(database: Database, new: Network, accepted: list[Cha
         changes = compare(await load(session), new)
         if accepted == changes and changes and not blocked:
             await replace(session, new)
+            await tell(session, FACTS)
         return blocked, changes
