@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test bench docs lock clean
+.PHONY: setup demo test soak bench docs lock clean
 
 setup: .venv/ready
 
@@ -27,6 +27,11 @@ test: setup
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m bot.documentation --check
 	@$(BIN)/pytest -n 2 --dist loadfile
+
+# Killed at random, again and again, for as long as one likes; ends at the first thing lost, doubled or out of order. All that can be
+# given: make soak MINUTES=10 THINGS=300 EVERY=2.0 SEED=4711 ROUNDS=1 DATABASE=sqlite
+soak: setup
+	@$(BIN)/python -m tests.soak $(foreach name,MINUTES THINGS EVERY SEED ROUNDS DATABASE,$(if $($(name)),--$(shell echo $(name) | tr A-Z a-z) $($(name))))
 
 # How we compare with what is usual, side by side in one run. Not part of the tests: how quick it is depends on the machine.
 bench: setup

@@ -2,9 +2,10 @@
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 import structlog
@@ -14,15 +15,16 @@ import schedules
 from bot.authorising import Authoriser
 from bot.clock import Clock, ShiftedClock, SystemClock
 from bot.config import Config
-from bot.db import devices, rooms
+from bot.db import devices
 from bot.db.engine import Database, Unavailable, connect, reason_of
 from bot.db.schema import check_schema
-from bot.db.wakeups import DELIVERIES
+from bot.db.wakeups import DELIVERIES, FACTS
 from bot.delivery import Drain
 from bot.dispatcher import Dispatcher, Identity
 from bot.domain.places import NETWORK, Place, PlaceKind
 from bot.domain.roles import Role
 from bot.errors import ChatUnavailable, LoginFailed, text
+from bot.limits import Limits
 from bot.matrix import session as sessions
 from bot.matrix.client import GuardedClient
 from bot.matrix.crypto.encryption import Encryption
@@ -30,8 +32,7 @@ from bot.matrix.inbox import Inbox
 from bot.matrix.journal import Entry, Journal
 from bot.matrix.login import login, opened
 from bot.matrix.membership import HomeserverMembership
-from bot.matrix.rooms import RoomKeeper
-from bot.matrix.sender import RoomSender
+from bot.matrix.room_changes import HeardSender, RoomChanges
 from bot.matrix.sync import SyncLoop
 from bot.matrix.verifying import Verifying
 from bot.network_rooms import NetworkRooms
@@ -42,6 +43,7 @@ from bot.posting import Poster
 from bot.registry import find_commands, find_policies
 from bot.rendering import catalogue
 from bot.replicas import Replicas
+from bot.room_watch import RoomWatch
 from bot.scheduler import Scheduler
 from bot.waiting import pause, unless
 
@@ -49,8 +51,8 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-_SETTLE_EVERY = 60.0
 _UPLOAD_AGAIN_AFTER = 3.0
+_DATABASE_AGAIN_AFTER = 2.0
 _PATIENCE = 300.0
 """Seconds until somebody is told that an event of theirs could not be decrypted."""
 
@@ -112,7 +114,8 @@ class Bot:
             prefix=config.matrix.prefix,
             written=self._wake_drain,
         )
-        sender = RoomSender(client, encryption)
+        changes = RoomChanges(client.user_id)
+        sender = HeardSender(client, encryption, changes)
         device = client.device_id or ""
         self._replicas = Replicas(database, config.database.url, device, self._heard)
         self._drain = Drain(
@@ -121,6 +124,7 @@ class Bot:
             clock=clock,
             device=device,
             still_wanted=self._scheduler.still_wanted,
+            refresh=self._scheduler.refresh,
             alive=self._replicas.presence.alive,
             look_every=self._replicas.look_every,
         )
@@ -133,13 +137,41 @@ class Bot:
             clock=clock,
             zone=zone,
             language=language,
+            limits=Limits(config.limits.commands_at_once, config.limits.commands_per_minute),
+            stale_after=config.limits.stale_after,
             written=self._wake_drain,
+            changed=self._facts_changed,
         )
         self._notices = Notices(
             database=database, network_rooms=self._rooms, clock=clock, language=language, written=self._wake_drain
         )
         self._own_identity = OwnIdentity(client, config.matrix, self._notices)
-        self._keeper = RoomKeeper(client, self._rooms, self._has_role, self._why_not)
+        self._sync = SyncLoop(
+            client,
+            journal,
+            encryption,
+            self._arrived,
+            look=self._membership.look,
+            patience=_PATIENCE,
+            now=lambda: clock.now().timestamp(),
+            recovered=self._recovered,
+            changes=changes,
+        )
+        self._room_watch = RoomWatch(
+            client=client,
+            journal=journal,
+            changes=changes,
+            encrypted=encryption.rooms.encrypted,
+            database=database,
+            network_rooms=self._rooms,
+            clock=clock,
+            notices=self._notices,
+            has_role=self._has_role,
+            why_not=self._why_not,
+            try_again=self._drain.try_again,
+            lose=self._sync.lose,
+            changed=self._rooms_changed,
+        )
         self._verifying = Verifying(
             client,
             encryption,
@@ -155,22 +187,14 @@ class Bot:
             client.user_id,
             message=self._dispatcher.handle,
             reaction=self._dispatcher.handle_reaction,
-            invite=self._keeper.handle_invite,
+            passes_over=self._dispatcher.passes_over,
+            invite=self._room_watch.handle_invite,
+            left=self._room_watch.handle_left,
             unreadable=self._unreadable,
             verification=self._verifying.handle,
         )
-        self._sync = SyncLoop(
-            client,
-            journal,
-            encryption,
-            self._arrived,
-            look=self._membership.look,
-            patience=_PATIENCE,
-            now=lambda: clock.now().timestamp(),
-        )
-        self._observed = Observed(config.web.listen, database, journal, self._rooms, self._sync, clock)
+        self._observed = Observed(config.web.listen, database, device, journal, self._rooms, self._sync, clock)
         self._stopping = stopping
-        self._settle_now = asyncio.Event()
         self._rooms_known: frozenset[str] = frozenset()  # those that we are in, by key or id, as of the last sync
         self._open_rooms: frozenset[str] = frozenset()  # those that coordinators were told of
         self._aside: set[asyncio.Task[None]] = set()
@@ -183,15 +207,18 @@ class Bot:
     async def _run(self) -> None:
         if await unless(self._stopping, self._enter_rooms()) is None:
             return
+        self._drain.hold_reminders()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._drain.run(), name="drain")  # before the inbox: a reaction may wait for what is being sent
             if await unless(self._stopping, self._catch_up()):
                 tasks.create_task(self._inbox.run(), name="inbox")
                 tasks.create_task(self._verifying.run(), name="verifying")
                 tasks.create_task(self._sync_until_stopped(), name="sync")
-                tasks.create_task(self._keep_rooms(), name="rooms")
+                tasks.create_task(self._room_watch.run(), name="rooms")
+                self._drain.let_reminders_go()
                 self._scheduler.start()
                 self._jump_on_signal()
+                gc.freeze()  # all that was imported stays: to look through it for garbage takes 70 ms each time, and nothing else goes on
                 log.info("ready", user_id=self._client.user_id, device_id=self._client.device_id, rooms=len(self._rooms.resolved()))
                 await self._stopping.wait()
             self._stop_all()
@@ -201,10 +228,18 @@ class Bot:
         while not self._encryption.uploaded:
             await pause(_UPLOAD_AGAIN_AFTER, self._stopping)
             await self._sync_once()
-        await self._own_identity.establish(self._stopping)
-        await self._settle_rooms()
+        await self._patiently(lambda: self._own_identity.establish(self._stopping))
+        await self._patiently(self._room_watch.settle)
         await self._sync_once()
         return True
+
+    async def _patiently(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do something before which we cannot go on, again while the database is away."""
+        while True:
+            try:
+                return await work()
+            except Unavailable:
+                await pause(_DATABASE_AGAIN_AFTER, self._stopping)
 
     async def _catch_up(self) -> bool:
         """Work off what came while nobody was here. An invite that is accepted makes a room that only the next sync tells of."""
@@ -213,8 +248,7 @@ class Bot:
         return True
 
     async def _sync_once(self) -> None:
-        while not await self._sync.turn(wait_ms=1):
-            await pause(2.0, self._stopping)
+        await self._sync.once()
 
     async def _sync_until_stopped(self) -> None:
         try:
@@ -224,50 +258,49 @@ class Bot:
             raise
 
     def _stop_all(self) -> None:
+        self._database.hurry()
         self._scheduler.stop()
         self._sync.stop()
+        if self._client.reachability is not None:
+            self._client.reachability.stop()
         self._inbox.stop()
         self._verifying.stop()
+        self._room_watch.stop()
         self._drain.stop()
 
-    async def _keep_rooms(self) -> None:
-        """Look again from time to time for rooms that could not be found or joined."""
-        while not self._stopping.is_set():
-            self._settle_now.clear()
-            await unless(self._stopping, pause(_SETTLE_EVERY, self._settle_now))
-            if self._stopping.is_set():
-                return
-            try:
-                await self._settle_rooms()
-            except Unavailable as error:
-                log.error("database_unavailable", task="rooms", reason=reason_of(error))
-
-    async def _settle_rooms(self) -> None:
-        async with self._database.begin() as session:
-            pinned = await rooms.pinned(session)
-        fresh = await self._keeper.resolve(pinned)
-        async with self._database.begin() as session:
-            for key, room_id in fresh.items():
-                configured = self._rooms.configured(key)
-                await rooms.pin(session, key=key, configured=configured, room_id=room_id, now=self._clock.now())
-        await self._keeper.join_configured()
-        self._wake_drain()
+    def _recovered(self) -> None:
+        """The homeserver is back: nothing waits any longer because it was not there."""
+        self._do_aside(self._drain.try_again(None))
 
     def _arrived(self) -> None:
         """A sync is written: learn what changed about the rooms, and work off what came."""
-        self._keeper.learn_names()
+        self._room_watch.arrived()
         self._inbox.arrived()
         if self._encryption.own_keys_changed:
             self._encryption.own_keys_changed = False
-            self._do_aside(self._own_identity.look())
+            self._do_aside(self._look_at_identity())
         keys = {room_id: key for key, room_id in self._rooms.resolved().items()}
         known, self._rooms_known = self._rooms_known, frozenset(keys.get(room_id, room_id) for room_id in self._client.rooms)
         if self._rooms_known - known:
-            self._do_aside(self._drain.try_again(self._rooms_known - known))
+            self._do_aside(self._try_again(self._rooms_known - known))
         opened = frozenset(key for room_id, key in keys.items() if self._membership.is_open(room_id))
         told, self._open_rooms = self._open_rooms, opened
         if opened - told:
             self._do_aside(self._tell_coordinators(opened - told))
+
+    async def _look_at_identity(self) -> None:
+        try:
+            await self._own_identity.look()
+        except Unavailable:
+            self._encryption.own_keys_changed = True  # the next sync looks again: somebody has to be told
+            raise
+
+    async def _try_again(self, came_into: frozenset[str]) -> None:
+        try:
+            await self._drain.try_again(came_into)
+        except Unavailable:
+            self._rooms_known -= came_into  # the next sync finds them new again
+            raise
 
     async def _tell_coordinators(self, opened: frozenset[str]) -> None:
         try:
@@ -279,7 +312,9 @@ class Bot:
             raise
 
     async def _unreadable(self, entry: Entry) -> None:
-        await self._notices.unreadable(entry.room_id, entry.source["event_id"], entry.source["sender"])
+        event_id = entry.source["event_id"]
+        if await self._replicas.none_can_read(event_id, self._clock.now()):
+            await self._notices.unreadable(entry.room_id, event_id, entry.source["sender"])
 
     def _do_aside(self, work: Coroutine[Any, Any, None]) -> None:
         """Do something that nobody waits for, and log what goes wrong with it."""
@@ -288,8 +323,8 @@ class Bot:
             try:
                 await work
             except Unavailable as error:
-                log.error("database_unavailable", task=work.__qualname__, reason=reason_of(error))
-            except ChatUnavailable as error:
+                log.warning("task_left_undone", task=work.__qualname__, reason=reason_of(error))
+            except (ChatUnavailable, LoginFailed) as error:  # of the latter, the sync loop hears as well
                 log.warning("homeserver_unavailable", task=work.__qualname__, reason=str(error))
             except Exception:  # nobody waits for it: without this line nobody would ever hear of it
                 log.exception("task_failed", task=work.__qualname__)
@@ -314,12 +349,21 @@ class Bot:
         self._drain.wake()
         self._replicas.tell(DELIVERIES)
 
+    def _rooms_changed(self) -> None:
+        self._wake_drain()
+        self._replicas.tell(FACTS)
+
+    def _facts_changed(self) -> None:
+        self._do_aside(self._room_watch.decided())
+        self._scheduler.wake_soon()
+        self._replicas.tell(FACTS)
+
     def _heard(self, topic: str) -> None:
         """Another process on our database says that there is something to look at."""
         self._drain.wake()
         if topic != DELIVERIES:
-            self._scheduler.wake_all()
-            self._settle_now.set()
+            self._scheduler.wake_soon()
+            self._room_watch.wake()
 
     def _jump_on_signal(self) -> None:
         clock = self._clock

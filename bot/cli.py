@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import errno
 import os
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
@@ -57,6 +58,9 @@ DEFAULT_CONFIG = Path("config.toml")
 MEND_FIRST = 2
 _DEEPEST = 10_000
 """Frames. Homeservers hand on JSON nested nearly as deep as Python's usual 1,000, which anybody in a room can send."""
+
+_DISK_TROUBLES = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
+"""Whoever makes room, or mends the disk, need not start us as well."""
 
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
@@ -308,7 +312,8 @@ def _explain(error: BaseException) -> NoReturn:
         case NetzwartError():
             _give_up(text("Das ging nicht: %(reason)s", reason=str(error)), status=1)
         case OSError():
-            _give_up(text("Das ging nicht: %(reason)s", reason=str(error)))
+            may_pass = error.errno in _DISK_TROUBLES
+            _give_up(text("Das ging nicht: %(reason)s", reason=str(error)), status=1 if may_pass else MEND_FIRST)
         case _:
             _give_up(text("Die Datenbank ist nicht erreichbar: %(reason)s", reason=reason_of(error)), status=1)
 

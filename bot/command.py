@@ -32,7 +32,8 @@ class Message:
     """A text message of a person. `body` is without the reply fallback; `mentions`: the user ids in `m.mentions`.
 
     `pill`: the label of a mention pill of ours that the message begins with, if it does. `flaw`: why it must not be obeyed, if so:
-    `plaintext` (said in clear in an encrypted room), `unsigned` (by a device that its owner has not cross-signed).
+    `plaintext` (said in clear in an encrypted room), `unsigned` (by a device that its owner has not cross-signed). `sent_at`: when its
+    homeserver says that it was sent, None if it does not say.
     """
 
     event_id: str
@@ -43,6 +44,7 @@ class Message:
     mentions: frozenset[str] = frozenset()
     pill: str | None = None
     flaw: str | None = None
+    sent_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

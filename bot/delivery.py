@@ -7,7 +7,9 @@ one of them, and by another only when that one has died.
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Collection
+from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -16,7 +18,7 @@ from bot import metrics
 from bot.clock import Clock
 from bot.db import deliveries
 from bot.db.deliveries import Delivery
-from bot.db.engine import Database, Unavailable, reason_of
+from bot.db.engine import Database, Unavailable
 from bot.errors import ChatRefused, ChatUnavailable, Forbidden, HomeserverAway, NeverAccepted, SlowDown
 from bot.pace import Pace
 from bot.posting import Poster
@@ -31,8 +33,18 @@ _LONGEST_PAUSE = timedelta(minutes=5)
 _AFTER_A_FAILURE = 2.0
 
 
+_MAY_HAVE_CHANGED_AFTER = timedelta(minutes=10)
+"""How long a row may wait before it is asked whether it would say something else by now."""
+
 StillWanted = Callable[[AsyncSession, Delivery, datetime], Awaitable[str | None]]
 """Returns None if a delivery is still wanted, else why not."""
+
+Refresh = Callable[[AsyncSession, Delivery, datetime], Awaitable[dict[str, Any] | None]]
+"""Returns what a delivery has to say now, None if that is what it said when it was written down."""
+
+
+async def nothing_new(_session: AsyncSession, _row: Delivery, _now: datetime) -> None:
+    """What was written down is what is said."""
 
 
 class Drain:
@@ -51,6 +63,7 @@ class Drain:
         device: str,
         still_wanted: StillWanted,
         alive: Callable[[], Collection[str]],
+        refresh: Refresh = nothing_new,
         pace: Pace | None = None,
         look_every: float = 30.0,
     ) -> None:
@@ -60,9 +73,11 @@ class Drain:
         self._device = device
         self._still_wanted = still_wanted
         self._alive = alive
+        self._refresh = refresh
         self._pace = pace or Pace(AT_ONCE)
         self._look_every = look_every
         self._woken = asyncio.Event()
+        self._reminders_wait = False
         self._stopping = False
         self._in_flight: dict[asyncio.Task[None], int] = {}  # each with the id of its row
 
@@ -78,6 +93,15 @@ class Drain:
             self._pace.go_on()
         self.wake()
 
+    def hold_reminders(self) -> None:
+        """Send no reminders for now: what came while nobody was here may have made them pointless, and is not worked off yet."""
+        self._reminders_wait = True
+
+    def let_reminders_go(self) -> None:
+        """Send reminders from now on."""
+        self._reminders_wait = False
+        self.wake()
+
     def stop(self) -> None:
         """Finish what is being sent, then return from `run`. Nothing is cut off in the middle."""
         self._stopping = True
@@ -90,8 +114,7 @@ class Drain:
             try:
                 busy = await self.send_due()
                 pause = 0.0 if busy else await self._until_something_is_due()
-            except Unavailable as error:
-                log.error("database_unavailable", task="drain", reason=reason_of(error))
+            except Unavailable:
                 busy, pause = False, _AFTER_A_FAILURE
             if not busy:
                 await self._rest(pause)
@@ -121,10 +144,16 @@ class Drain:
         async with self._database.begin() as session:
             now = self._clock.now()
             rows = await deliveries.claim(
-                session, by=self._device, now=now, alive=self._alive(), most=free, in_flight=self._in_flight.values()
+                session,
+                by=self._device,
+                now=now,
+                alive=self._alive(),
+                most=free,
+                in_flight=self._in_flight.values(),
+                reminders=not self._reminders_wait,
             )
-            wanted = [row for row in rows if await self._check(session, row, now)]
-        for row in wanted:
+            wanted = [await self._check(session, row, now) for row in rows]
+        for row in filter(None, wanted):
             task = asyncio.create_task(self._deliver(row), name=f"deliver {row.key}")
             self._in_flight[task] = row.id
             task.add_done_callback(self._landed)
@@ -143,22 +172,34 @@ class Drain:
         else:  # not woken: the next look comes by itself, and what cannot be written down must not spin
             log.error("delivery_task_failed", task=task.get_name(), exc_info=task.exception())
 
-    async def _check(self, session: AsyncSession, row: Delivery, now: datetime) -> bool:
+    async def _check(self, session: AsyncSession, row: Delivery, now: datetime) -> Delivery | None:
+        """Return the row as it is to be said, None if it is not."""
         try:
             async with session.begin_nested():
-                unwanted = await self._still_wanted(session, row, max(now, row.created_at))  # it may be newer than our look
+                now = max(now, row.created_at)  # it may be newer than our look
+                unwanted = await self._still_wanted(session, row, now)
+                if unwanted is None:
+                    return await self._as_of_now(session, row, now)
         except Unavailable:
             raise
         except Exception:  # facts that cannot be read concern this row and no other; logged whole
             log.exception("delivery_not_checked", key=row.key)
             await deliveries.release(session, row.id, retry_at=now + _LONGEST_PAUSE, note="could not be checked")
-            return False
-        if unwanted is None:
-            return True
+            return None
         await deliveries.mark_dropped(session, row.id, unwanted, now)
         metrics.deliveries.labels("dropped").inc()
         log.info("delivery_dropped", key=row.key, reason=unwanted)
-        return False
+        return None
+
+    async def _as_of_now(self, session: AsyncSession, row: Delivery, now: datetime) -> Delivery:
+        """Return the row with what it has to say now: "in 3 days" becomes wrong while it waits for its room."""
+        if now - row.created_at < _MAY_HAVE_CHANGED_AFTER:
+            return row
+        content = await self._refresh(session, row, now)
+        if content is None:
+            return row
+        await deliveries.say_instead(session, row.id, content)
+        return replace(row, content=content)
 
     async def _deliver(self, row: Delivery) -> None:
         try:

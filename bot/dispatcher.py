@@ -5,7 +5,8 @@ that another replica took, has no effect any more.
 """
 
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from zoneinfo import ZoneInfo
@@ -19,14 +20,17 @@ from bot.authorising import Authoriser
 from bot.clock import Clock
 from bot.command import Command, Context, Message, Reaction, Reply
 from bot.db import deliveries, handled, rooms
+from bot.db.changes import Changes
 from bot.db.engine import Database, Unavailable
 from bot.domain.chat_words import Word, after_name, after_prefix, one_line
 from bot.domain.places import EVERYONE, Place, PlaceKind
 from bot.domain.roles import Role, Roles
-from bot.errors import Denied, MembershipUnknown, NotYet, Text, UsageError, UserError, text
+from bot.errors import Denied, HomeserverAway, LoginFailed, MembershipUnknown, NotYet, Text, UsageError, UserError, text
+from bot.limits import Limits
 from bot.network_rooms import NetworkRooms
 from bot.registry import Registry
 from bot.rendering import catalogue, template
+from bot.staleness import Staleness
 
 Runner = Callable[[Context], Awaitable[Reply]]
 
@@ -57,6 +61,12 @@ _FLAWS = {
 }
 """What is said to a message that is not obeyed, by its flaw (`bot.command.Message.flaw`)."""
 
+_TOO_MUCH = text(
+    "Das war sehr viel auf einmal; was darüber hinausgeht, führe ich nicht aus. Bitte warte eine Minute und schick dann noch einmal,"
+    " was ohne Antwort geblieben ist."
+)
+_MINUTE = 60
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -68,7 +78,12 @@ class Identity:
 
 
 class Dispatcher:
-    """Handles messages and reactions. `written` is called after every commit that left something to say."""
+    """Handles messages and reactions.
+
+    `written` is called after every commit that left something to say, `changed` after one that changed what reminders follow from. A
+    message that is older than `stale_after` is not obeyed. A reaction has no such limit: it means something only under an answer that
+    knows by itself how long it may be decided on, and a ❌ is welcome however late it is.
+    """
 
     def __init__(
         self,
@@ -81,8 +96,12 @@ class Dispatcher:
         clock: Clock,
         zone: ZoneInfo,
         language: str,
+        limits: Limits,
+        stale_after: timedelta,
         written: Callable[[], None],
+        changed: Callable[[], None],
     ) -> None:
+        self._limits = limits
         self._database = database
         self._registry = registry
         self._authoriser = authoriser
@@ -92,12 +111,98 @@ class Dispatcher:
         self._zone = zone
         self._language = language
         self._written = written
+        self._changed = changed
+        self._staleness = Staleness(
+            database=database, network_rooms=network_rooms, clock=clock, language=language, after=stale_after, written=written
+        )
         self._answering = Answering(network_rooms, authoriser.is_open)
+
+    def passes_over(self, event: Message | Reaction) -> bool:
+        """Whether nothing comes of an event, as far as that can be said without asking anybody: it is not for us, or its sender has asked
+        for too much and was told."""
+        configured = self._rooms.place(event.room_id) is not None
+        if isinstance(event, Reaction):
+            asked = configured or self._rooms.asking(event.room_id) is not None
+            may_be_for_us = asked and bool(self._registry.reacts_to(event.symbol))
+        else:
+            may_be_for_us = not configured or self._addressed(_shortened(event)) is not None
+        if may_be_for_us and self._limits.is_silenced(event.sender):
+            self._count_undone(event)
+            return True
+        return not may_be_for_us
 
     async def handle(self, message: Message) -> None:
         """Answer a message if it is for us. Raises `db.engine.Unavailable` and, for a message that may be none of ours,
         `MembershipUnknown`: then nothing has happened and it is to be tried again."""
-        message = replace(message, body=message.body[:_LONGEST])
+        message = _shortened(message)
+        if self._staleness.is_stale(message):
+            await self._set_aside(message)
+        elif await self._takes_up(message):
+            with self._given_back_if_it_fails(message):
+                await self._handle_message(message)
+
+    async def handle_reaction(self, reaction: Reaction) -> None:
+        """Do what a reaction to one of our answers means. Raises as `handle` does, and `NotYet`: people can be quicker than the
+        homeserver's word that our answer stands there."""
+        if await self._takes_up(reaction):
+            with self._given_back_if_it_fails(reaction):
+                await self._handle_reaction(reaction)
+
+    async def _set_aside(self, message: Message) -> None:
+        """Do nothing about a message that is too old. Where it would have been answered, the room is told."""
+        if not self.passes_over(message) and await self._place_if_for_us(message):
+            await self._staleness.set_aside(message)
+
+    async def _takes_up(self, event: Message | Reaction) -> bool:
+        """Whether an event is to be looked at; it counts against its sender's allowance then."""
+        if self.passes_over(event):
+            return False
+        if self._limits.take(event.sender):
+            return True
+        await self._slow_down(event)
+        return False
+
+    @contextmanager
+    def _given_back_if_it_fails(self, event: Message | Reaction) -> Generator[None]:
+        try:
+            yield
+        except Exception:
+            self._limits.give_back(event.sender)  # it comes again, and is still one
+            raise
+
+    async def _slow_down(self, event: Message | Reaction) -> None:
+        """Leave undone what goes beyond somebody's allowance, and tell them if it was for us: once, whichever of our devices is first."""
+        place = await self._place_if_for_us(event)
+        if place is None:
+            return
+        self._count_undone(event)
+        minute = int(self._clock.now().timestamp()) // _MINUTE
+        keys = [f"limit:{event.sender}:{each}" for each in (minute - 1, minute)]
+        async with self._database.begin() as session:
+            if await self._take(session, event, "limited") and not await deliveries.known(session, keys):
+                ctx = await self._context(session, event, place, Roles())
+                await self._answering.write(ctx, Reply(_REFUSAL, {"message": _TOO_MUCH}, audience=EVERYONE, key=keys[-1]))
+        self._limits.told(event.sender)
+        self._written()
+
+    async def _place_if_for_us(self, event: Message | Reaction) -> Place | None:
+        """Return where something was said to us, None if it was not said to us. Raises as `handle` does."""
+        place = self._rooms.place(event.room_id) or Place(PlaceKind.UNKNOWN, event.room_id)
+        if isinstance(event, Reaction):
+            async with self._database.begin() as session:
+                key = await deliveries.key_of(session, event.target, place.key or place.room_id)
+            return place if key and self._registry.reaction(key, event.symbol) else None
+        if self._addressed(event) is None and place.kind is PlaceKind.UNKNOWN:
+            place = await self._authoriser.place(event.room_id, event.sender)
+            return place if place.kind is PlaceKind.DIRECT else None
+        return place
+
+    def _count_undone(self, event: Message | Reaction) -> None:
+        metrics.messages_refused.labels("too_many").inc()
+        if undone := self._limits.leave_undone(event.sender):
+            log.warning("person_over_limit", sender=event.sender, room=event.room_id, undone=undone)
+
+    async def _handle_message(self, message: Message) -> None:
         asked = self._addressed(message)
         try:
             place = await self._authoriser.place(message.room_id, message.sender)
@@ -107,6 +212,7 @@ class Dispatcher:
             await self._refuse(message, Place(PlaceKind.UNKNOWN, message.room_id), _cannot_check())
             return
         if asked is None and place.kind is not PlaceKind.DIRECT:
+            self._limits.give_back(message.sender)
             return
         if message.flaw is not None:
             metrics.messages_refused.labels(message.flaw).inc()
@@ -115,21 +221,21 @@ class Dispatcher:
             return
         await self._answer(message, place, message.body if asked is None else asked)
 
-    async def handle_reaction(self, reaction: Reaction) -> None:
-        """Do what a reaction to one of our answers means. Raises as `handle` does, and `NotYet`: people can be quicker than the
-        homeserver's word that our answer stands there."""
-        place = self._rooms.place(reaction.room_id)
+    async def _handle_reaction(self, reaction: Reaction) -> None:
+        configured = self._rooms.place(reaction.room_id)
+        place = configured or self._rooms.asking(reaction.room_id)
         prefixes = self._registry.reacts_to(reaction.symbol)
         if place is None or not prefixes:
             return
         async with self._database.begin() as session:
-            room = place.key or place.room_id
+            room = (configured.key if configured else None) or place.room_id
             key = await deliveries.key_of(session, reaction.target, room)
             since = self._clock.now() - _AWAITED_FOR
             if key is None and await deliveries.being_sent(session, room, prefixes, since):
                 raise NotYet(reaction.target)
         handler = self._registry.reaction(key, reaction.symbol) if key else None
         if key is None or handler is None:
+            self._limits.give_back(reaction.sender)
             return
 
         async def run(ctx: Context) -> Reply:
@@ -191,7 +297,7 @@ class Dispatcher:
             await self._refuse(message, place, denied.text)
         except UserError as error:
             await self._refuse(message, place, error.text)
-        except Unavailable:
+        except (*Unavailable, HomeserverAway, LoginFailed):
             raise
         except Exception:  # a mistake of ours in one command: told with a reference, logged whole, and the bot lives on
             reference = secrets.token_hex(4)
@@ -205,12 +311,15 @@ class Dispatcher:
         async with self._database.begin() as session:
             if not await self._take(session, message, name):
                 return
+            changes = Changes(session)
             ctx = await self._context(session, message, place, roles)
             reply = await run(ctx)
             await self._answering.write(ctx, reply)
         metrics.commands.labels("reaction" if isinstance(message, Reaction) else name, "done").inc()
         log.info("command", command=name, place=place.kind.value, lab=place.lab, event_id=message.event_id)
         self._written()
+        if changes.any:
+            self._changed()
 
     async def _refuse(self, message: Message | Reaction, place: Place, sentence: Text, command: Command | None = None) -> None:
         async with self._database.begin() as session:
@@ -252,6 +361,10 @@ class Dispatcher:
             rooms=self._rooms,
             commands=self._registry.commands,
         )
+
+
+def _shortened(message: Message) -> Message:
+    return replace(message, body=message.body[:_LONGEST])
 
 
 def _cannot_check() -> Text:

@@ -14,6 +14,7 @@
     ├── NotYet                       something has to be finished first; worth another try in a moment
     ├── DatabaseNotReady             tables missing or of another version
     ├── StoreInUse                   another process holds the device's journal and crypto store
+    ├── StoreUnusable                the device's journal and crypto store cannot be opened: a full, broken or read-only disk
     ├── StoreLost                    the homeserver knows our device with other keys (in `bot.matrix.crypto.one_time_keys`)
     ├── IdentityTrouble              cross-signing wants an administrator (in `bot.matrix.crypto.identity_file`)
     └── LoginFailed                  the homeserver does not know us (any more)
@@ -118,6 +119,10 @@ class DatabaseNotReady(NetzwartError):
 
 class StoreInUse(NetzwartError):
     """Another process holds the state folder."""
+
+
+class StoreUnusable(NetzwartError):
+    """The device's files cannot be opened or written now. `str()` says what the disk says."""
 
 
 class LoginFailed(NetzwartError):

@@ -8,13 +8,13 @@ room first, and whoever sends asks the database once more just before (`bot.post
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 import structlog
 
 from bot.db import devices
-from bot.db.engine import Database, Unavailable, reason_of
+from bot.db.engine import Database, Unavailable
 from bot.waiting import pause
 
 log = structlog.get_logger(__name__)
@@ -108,19 +108,10 @@ class Presence:
             await saying
 
     async def _go_on(self) -> None:
-        troubled = False
         while not self._stopping.is_set():
             await pause(self._rhythm.every, self._stopping)
-            try:
-                if self._stopping.is_set():
-                    await self._sign_off()
-                else:
-                    await self.beat()
-                troubled = False
-            except Unavailable as error:
-                if not troubled:
-                    log.error("database_unavailable", task="presence", reason=reason_of(error))
-                troubled = True
+            with suppress(*Unavailable):  # the next beat comes soon, and if we end, others notice after a while
+                await (self._sign_off() if self._stopping.is_set() else self.beat())
 
     async def _sign_off(self) -> None:
         async with self._database.begin() as session:

@@ -3,6 +3,8 @@
 Jobs live in memory and are made anew at each start: what is due and what was said stands in rows, so nothing is lost with them.
 """
 
+import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,8 +19,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.clock import Clock, ShiftedClock, real_time_in
 from bot.db import deliveries, policies, rooms
 from bot.db.deliveries import Delivery
-from bot.db.engine import Database, Unavailable, reason_of
-from bot.domain.reminders import Reminder
+from bot.db.engine import Database, Unavailable
+from bot.domain.reminders import Reminder, unsaid
 from bot.network_rooms import NetworkRooms
 from bot.reminder_policy import ReminderPolicy, ReminderSettings
 from bot.rendering import content, render
@@ -29,8 +31,15 @@ LATE_AFTER = timedelta(hours=1)
 _LOOK_ANYWAY = timedelta(minutes=5)
 """How often a policy looks even if nothing woke it: facts may have changed (another replica, an import)."""
 
+_LOOK_AGAIN_AFTER = timedelta(seconds=10)
+"""How soon a policy looks again that could not, because the database was away."""
+
+_SETTLES_IN = 0.5
+"""Seconds for which changes are collected before the policies look at them."""
+
 # APScheduler's own defaults drop a job that is more than a second late, silently.
 _NEVER_DROPPED = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
+_NOW = {"max_instances": 2}  # one that looks, and one that waits to look after it: what changed meanwhile is seen by that one
 
 
 class Scheduler:
@@ -59,6 +68,8 @@ class Scheduler:
         self._prefix = prefix
         self._written = written
         self._jobs: Any = AsyncIOScheduler(timezone=UTC, job_defaults=_NEVER_DROPPED)  # untyped
+        self._looking: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._waking: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
         """Wake every policy now (what was missed is made good), then whenever its next reminder comes."""
@@ -71,11 +82,22 @@ class Scheduler:
         """Wake nobody any more."""
         if self._jobs.running:
             self._jobs.shutdown(wait=False)
+        if self._waking is not None:
+            self._waking.cancel()
 
     def wake_all(self) -> None:
         """Let every policy look now."""
         for name in self._policies:
-            self._jobs.add_job(self._wake, None, [name], id=f"now {name}", replace_existing=True)
+            self._jobs.add_job(self._wake, None, [name], id=f"now {name}", replace_existing=True, **_NOW)
+
+    def wake_soon(self) -> None:
+        """Let every policy look in a moment: something has changed, and more may be about to. Before `start`, nobody looks."""
+        if self._waking is None and self._jobs.running:
+            self._waking = asyncio.get_running_loop().call_later(_SETTLES_IN, self._wake_after_changes)
+
+    def _wake_after_changes(self) -> None:
+        self._waking = None
+        self.wake_all()
 
     async def jump(self, clock: ShiftedClock) -> datetime | None:
         """Move `clock` to the next reminder of any policy and wake them all. Return that time, None if nothing comes."""
@@ -90,10 +112,12 @@ class Scheduler:
     async def _wake(self, name: str) -> None:
         """Let one policy look, and set the alarm for its next reminder."""
         try:
-            coming = await self.look(self._policies[name])
-        except Unavailable as error:
-            log.error("database_unavailable", task=name, reason=reason_of(error))
-            coming = self._clock.now() + timedelta(seconds=10)
+            async with self._looking[name]:
+                coming = await self.look(self._policies[name])
+        except Unavailable:
+            coming = self._clock.now() + _LOOK_AGAIN_AFTER
+        except asyncio.CancelledError:  # the process ends; APScheduler would log that as a failure of ours
+            return
         if coming is not None:
             real = real_time_in(self._clock.real_seconds_until(coming))
             self._jobs.add_job(self._wake, DateTrigger(real), [name], id=f"next {name}", replace_existing=True)
@@ -108,9 +132,9 @@ class Scheduler:
         async with self._database.begin() as session:
             facts = await self._facts(policy, session)
             due = policy.due(facts, now)
-            said = await deliveries.known(session, [r.key for r in due])
+            said = await deliveries.known(session, [key for r in due for key in (r.key, *r.in_place_of)])
             fresh = await policies.note_subjects(session, policy.name, {r.ladder or r.key for r in policy.plan(facts)}, now)
-            sayable = [r for r in due if r.key not in said and r.room in self._rooms.keys()]
+            sayable = [r for r in unsaid(due, said) if r.room in self._rooms.keys()]
             new = [await self._write(session, policy, r, now, fresh=(r.ladder or r.key) in fresh) for r in sayable]
             coming = policy.next_at(facts, now)
         if any(new):
@@ -125,8 +149,24 @@ class Scheduler:
         policy = self._policies.get(row.policy)
         if policy is None:
             return "the policy is gone"
+        return None if await self._reminder(session, policy, row, now) else "no longer due"
+
+    async def refresh(self, session: AsyncSession, row: Delivery, now: datetime) -> dict[str, object] | None:
+        """Return what a reminder that waited for its room has to say now, None if that is what it said when it was written down.
+
+        Days are counted anew, and it may have become late. What is not wanted any more is not touched.
+        """
+        policy = self._policies.get(row.policy) if row.policy else None
+        reminder = await self._reminder(session, policy, row, now) if policy else None
+        if policy is None or reminder is None:
+            return None
+        body = await self._body(session, policy, reminder, now)
+        return body if body != row.content else None
+
+    async def _reminder(self, session: AsyncSession, policy: ReminderPolicy[Any], row: Delivery, now: datetime) -> Reminder | None:
+        """Return the reminder that a row is, if it is still due."""
         due = policy.due(await self._facts(policy, session), now)
-        return None if row.key in {r.key for r in due} else "no longer due"
+        return next((r for r in due if r.key == row.key), None)
 
     async def _facts(self, policy: ReminderPolicy[Any], session: AsyncSession) -> Any:
         return await policy.facts(session, self._settings, self._zone)
@@ -138,11 +178,17 @@ class Scheduler:
             note = "due before its subject was first seen"
             await deliveries.add_as_past(session, key=reminder.key, room=reminder.room, policy=policy.name, now=now, note=note)
             return False
+        body = await self._body(session, policy, reminder, now)
+        return await deliveries.add(session, key=reminder.key, room=reminder.room, content=body, policy=policy.name, now=now)
+
+    async def _body(
+        self, session: AsyncSession, policy: ReminderPolicy[Any], reminder: Reminder, now: datetime
+    ) -> dict[str, object]:
+        """Return what is said at `now`, in the language of the room."""
         room_id = self._rooms.room_id(reminder.room) or reminder.room
         language = await rooms.language_of(session, room_id) or self._language
         rendered = render(policy.template, language, self._words(policy, reminder, now))
-        body = content.message(rendered, reminder.key, notifies=True)
-        return await deliveries.add(session, key=reminder.key, room=reminder.room, content=body, policy=policy.name, now=now)
+        return content.message(rendered, reminder.key, notifies=True)
 
     def _words(self, policy: ReminderPolicy[Any], reminder: Reminder, now: datetime) -> dict[str, object]:
         words = policy.words(reminder, now.astimezone(self._zone))

@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from bot.db.engine import Database
-from bot.domain.reminders import Reminder
+from bot.domain.reminders import Reminder, unsaid
 from bot.reminder_policy import ReminderPolicy, ReminderSettings
 
 
@@ -38,7 +38,7 @@ async def simulate(
         now: datetime | None = first
         said: set[str] = {r.key for r in policy.due(facts, first - timedelta(microseconds=1))}
         while now is not None and now < until:
-            due = [r for r in policy.due(facts, now) if r.key not in said]
+            due = unsaid(policy.due(facts, now), said)
             found += [Simulated(now.astimezone(zone), r) for r in due]
             said.update(r.key for r in due)
             now = policy.next_at(facts, now)

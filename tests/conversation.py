@@ -6,7 +6,7 @@ which `say` and `react` mark everything as sent under an event id of its own.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -26,6 +26,7 @@ from bot.db.tables import deliveries as table
 from bot.dispatcher import Dispatcher, Identity
 from bot.domain.network import Network
 from bot.errors import MembershipUnknown
+from bot.limits import Limits
 from bot.network_file import read_network
 from bot.network_rooms import NetworkRooms
 from bot.registry import Registry, find_commands
@@ -101,10 +102,11 @@ class Conversation:
     """The bot among people. `rooms`: room key → first names of those in it.
 
     Besides the network's rooms there is a direct chat with everybody (`direct`), and a room of strangers (`unknown`). `written`: what
-    was written down last, in full; `files`: what goes with it, by its key; `last_event`: the id of what was said or reacted last.
+    was written down last, in full; `files`: what goes with it, by its key; `last_event`: the id of what was said or reacted last;
+    `changes`: how often facts have changed.
     """
 
-    def __init__(self, database: Database, rooms: Mapping[str, Iterable[str]], data: Network) -> None:
+    def __init__(self, database: Database, rooms: Mapping[str, Iterable[str]], data: Network, limits: Limits | None = None) -> None:
         self.database = database
         self.clock = FixedClock(MORNING)
         self.members = Members({room_id(key): {BOT, *map(user_id, people)} for key, people in rooms.items()})
@@ -112,6 +114,7 @@ class Conversation:
         self._events = count(1)
         self._shown = 0
         self.last_event = ""
+        self.changes = 0
         self.written: list[Written] = []
         self.files: dict[str, StoredFile] = {}
         self.dispatcher = Dispatcher(
@@ -123,16 +126,24 @@ class Conversation:
             clock=self.clock,
             zone=ZONE,
             language="de",
+            limits=Limits(1_000_000, 1) if limits is None else limits,
+            stale_after=timedelta(days=1),
             written=lambda: None,
+            changed=self._note_change,
         )
 
     @classmethod
-    async def begin(cls, database: Database, rooms: Mapping[str, Iterable[str]], data: Network | None = None) -> "Conversation":
-        """Begin with a network (that of the example, unless another is given) in the database."""
+    async def begin(
+        cls, database: Database, rooms: Mapping[str, Iterable[str]], data: Network | None = None, *, limits: Limits | None = None
+    ) -> "Conversation":
+        """Begin with a network (that of the example, unless another is given) in the database; without limits, unless some are given."""
         data = data or example_network()
         async with database.begin() as session:
             await network.replace(session, data)
-        return cls(database, rooms, data)
+        return cls(database, rooms, data, limits)
+
+    def _note_change(self) -> None:
+        self.changes += 1
 
     async def say(self, person: str, place: str, body: str, **more: Any) -> list[Said]:
         """Let somebody say something; return what the bot says to it. `more`: further fields of the `Message`."""

@@ -15,7 +15,7 @@ from bot.db.deliveries import Delivery
 from bot.db.engine import Database
 from bot.db.tables import attachments as kept
 from bot.db.tables import deliveries as table
-from bot.delivery import Drain, StillWanted
+from bot.delivery import Drain, Refresh, StillWanted, nothing_new
 from bot.errors import ChatRefused, ChatUnavailable, Forbidden, HomeserverAway, NeverAccepted, SlowDown
 from bot.matrix.client import refusal
 from bot.network_rooms import NetworkRooms
@@ -88,6 +88,7 @@ def _drain(
     *,
     alive: Collection[str] = ("DEVICE", "ONE", "TWO"),
     still_wanted: StillWanted = _wanted,
+    refresh: Refresh = nothing_new,
 ) -> Drain:
     poster = Poster(database=database, chat=rooms, network_rooms=NetworkRooms({}), clock=clock, device=device, secret=SECRET)
     return Drain(
@@ -97,6 +98,7 @@ def _drain(
         device=device,
         still_wanted=still_wanted,
         alive=lambda: alive,
+        refresh=refresh,
         pace=Pace(16, monotonic=lambda: clock.now().timestamp()),
     )
 
@@ -198,6 +200,24 @@ async def test_a_look_begun_just_before_a_reminder_was_due_does_not_drop_it(
     await drain.settle()
 
     assert (rooms.said, asked_at) == ([(A, "due now")], [NOW])
+
+
+async def test_what_waited_says_what_is_true_by_now(database: Database, rooms: Rooms, clock: FixedClock) -> None:
+    """ "In 3 days", written down for a room that was closed for two of them."""
+    rooms.troubles[A] = [ChatRefused("not in the room")]
+
+    async def counted_anew(_session: AsyncSession, row: Delivery, now: datetime) -> dict[str, object] | None:
+        return {"body": f"in {3 - (now - NOW).days} days"} if row.policy else None
+
+    await _write(database, (A, "in 3 days"), policy="some")
+    await _write(database, (A, "answer"))
+    drain = _drain(database, rooms, clock, refresh=counted_anew)
+    await drain.settle()
+    clock.shown += timedelta(days=2)
+    await drain.settle()
+    assert rooms.said == [(A, "in 1 days"), (A, "answer")]
+    async with database.begin() as session:
+        assert [row.content["body"] for row in await deliveries.with_prefix(session, "in")] == ["in 1 days"]
 
 
 async def test_killed_after_the_send_and_before_it_is_marked(database: Database, rooms: Rooms, clock: FixedClock) -> None:
@@ -554,3 +574,16 @@ async def test_bytes_are_gone_with_their_row(database: Database) -> None:
     async with database.begin() as session:
         await session.execute(table.delete())
     assert await _kept(database) == 0
+
+
+async def test_reminders_wait_until_they_are_let_go(database: Database, rooms: Rooms, clock: FixedClock) -> None:
+    """At a start: what came meanwhile may make them pointless. Answers do not wait, except behind a reminder in its room."""
+    await _write(database, (A, "Erinnerung"), policy="any")
+    await _write(database, (A, "Antwort danach"), (B, "Antwort"))
+    drain = _drain(database, rooms, clock)
+    drain.hold_reminders()
+    await drain.settle()
+    assert rooms.said == [(B, "Antwort")]
+    drain.let_reminders_go()
+    await drain.settle()
+    assert rooms.said[1:] == [(A, "Erinnerung"), (A, "Antwort danach")]

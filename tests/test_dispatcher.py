@@ -7,7 +7,7 @@ import pytest
 from bot.command import Message, Reaction
 from bot.db import broadcasts, deliveries
 from bot.db.engine import Database
-from bot.errors import MembershipUnknown, NotYet
+from bot.errors import HomeserverAway, LoginFailed, MembershipUnknown, NetzwartError, NotYet
 from tests.conversation import Conversation, room_id, user_id
 
 PEOPLE = {"coordination": ["karla"], "network": ["karla", "lena"], "lab:bremen": ["lena"], "lab:wuerzburg": ["malte"]}
@@ -47,6 +47,26 @@ async def test_without_an_answer_about_members_a_command_is_refused_and_says_so(
             "Ich kann gerade nicht prüfen, in welchen Räumen du bist. Bitte versuch es in ein paar Minuten noch einmal.",
         )
     ]
+
+
+@pytest.mark.parametrize("trouble", [HomeserverAway("restarting"), LoginFailed("M_UNKNOWN_TOKEN")])
+async def test_while_the_homeserver_cannot_even_be_asked_a_command_waits(network: Conversation, trouble: NetzwartError) -> None:
+    """A refusal could not be said either. Afterwards it is obeyed."""
+    message = Message("$1", room_id("lab:bremen"), user_id("lena"), "!netz bericht abgegeben labor-1")
+    joined = network.members.joined
+
+    async def away(room_id: str) -> frozenset[str]:
+        del room_id
+        raise trouble
+
+    network.members.joined = away
+    with pytest.raises(type(trouble)):
+        await network.dispatcher.handle(message)
+    assert await _keys(network) == []
+
+    network.members.joined = joined
+    await network.dispatcher.handle(message)
+    assert await _keys(network) == ["reply:$1"]
 
 
 async def test_a_plain_word_in_a_room_that_cannot_be_looked_at_is_tried_again(network: Conversation) -> None:

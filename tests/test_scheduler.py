@@ -1,20 +1,26 @@
 """From policies to deliveries: said once, late if it was missed, and never a flood."""
 
+import asyncio
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
 
 import schedules
 from bot.clock import FixedClock
 from bot.config import RemindersConfig
 from bot.db import deliveries, network, reports
 from bot.db.engine import Database
+from bot.domain.reminders import Reminder
 from bot.domain.reports import Debt
 from bot.network_file import read_network, read_network_file
 from bot.network_rooms import NetworkRooms
 from bot.registry import find_policies
+from bot.reminder_policy import ReminderPolicy, ReminderSettings
+from bot.rendering import template
 from bot.scheduler import Scheduler
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -131,10 +137,101 @@ async def test_submitted_after_it_was_written_down(database: Database, scheduler
     assert wanted == {"lab:bremen": "no longer due", "lab:wuerzburg": None}
 
 
+async def test_what_waited_for_its_room_counts_the_days_anew(database: Database, scheduler: Scheduler, clock: FixedClock) -> None:
+    """Written down 14 days before, sent 11 days before: "in 14 days" would be wrong, and it is late."""
+    await _look(scheduler)
+    clock.shown = _at("2020-10-16T08:00")
+    await _look(scheduler)
+    async with database.begin() as session:
+        row = (await deliveries.with_prefix(session, "report-deadline:labor-1:bremen:2020-10-30:14"))[0]
+        assert await scheduler.refresh(session, row, _at("2020-10-16T08:59")) is None
+        fresh = await scheduler.refresh(session, row, _at("2020-10-19T10:00"))
+        assert await scheduler.refresh(session, row, _at("2020-10-23T08:00")) is None, "it is not wanted any more"
+    assert fresh is not None
+    assert str(fresh["body"]).startswith("Verspätet, weil ich nicht da war: In 11 Tagen ist fällig: Sachstandsbericht 1")
+    assert {name for name in fresh if fresh[name] != row.content[name]} == {"body", "formatted_body"}
+
+
+async def test_what_is_no_reminder_is_never_said_anew(database: Database, scheduler: Scheduler, clock: FixedClock) -> None:
+    async with database.begin() as session:
+        await deliveries.add(session, key="reply:$1", room="lab:bremen", content={"body": "Ja"}, now=clock.now())
+        await deliveries.add(session, key="gone:1", room="lab:bremen", content={"body": "Ja"}, policy="gone", now=clock.now())
+        for row in await deliveries.with_prefix(session, ""):
+            assert await scheduler.refresh(session, row, clock.now() + timedelta(days=3)) is None
+
+
+class Watched(ReminderPolicy[None]):
+    """Says when it begins to look, and looks no further until it is `opened`."""
+
+    name = "watched"
+    template = template("<p>x</p>")
+
+    def __init__(self) -> None:
+        self.begun: asyncio.Queue[None] = asyncio.Queue()
+        self.opened = asyncio.Event()
+        self.opened.set()
+
+    async def begins(self) -> None:
+        """Wait until it begins to look once more."""
+        async with asyncio.timeout(5):
+            await self.begun.get()
+
+    async def facts(self, session: AsyncSession, settings: ReminderSettings, zone: ZoneInfo) -> None:  # noqa: ARG002  (as all have it)
+        self.begun.put_nowait(None)
+        await self.opened.wait()
+
+    def plan(self, facts: None) -> list[Reminder]:  # noqa: ARG002
+        return []
+
+
+@pytest.fixture
+async def watched(database: Database, clock: FixedClock) -> AsyncIterator[tuple[Watched, Scheduler]]:
+    """A policy that is awake and has looked once."""
+    policy = Watched()
+    scheduler = Scheduler(
+        database=database,
+        policies=[policy],
+        settings=RemindersConfig(),
+        network_rooms=NetworkRooms({}),
+        clock=clock,
+        zone=BERLIN,
+        language="de",
+        prefix="!netz",
+        written=lambda: None,
+    )
+    scheduler.start()
+    await policy.begins()
+    yield policy, scheduler
+    scheduler.stop()
+
+
+async def test_many_changes_are_one_look(watched: tuple[Watched, Scheduler]) -> None:
+    """A broadcast in two minutes must not wait for the look that comes every five; nor may each of many commands cost a look."""
+    policy, scheduler = watched
+    for _ in range(100):
+        scheduler.wake_soon()
+        await asyncio.sleep(0.001)
+    await policy.begins()
+    scheduler.wake_soon()
+    await policy.begins()
+    assert policy.begun.empty()
+
+
+async def test_what_changes_during_a_look_is_looked_at_after_it(watched: tuple[Watched, Scheduler]) -> None:
+    policy, scheduler = watched
+    policy.opened.clear()
+    scheduler.wake_all()
+    await policy.begins()
+    scheduler.wake_all()
+    await asyncio.sleep(0.05)
+    policy.opened.set()
+    await policy.begins()
+
+
 @pytest.mark.usefixtures("scheduler")
 async def test_months_and_open_dates_give_no_reminder(database: Database) -> None:
     """Of twelve reports two have a day; nobody is told "in 14 days" of a month."""
-    (policy,) = find_policies(schedules)
+    policy = next(policy for policy in find_policies(schedules) if policy.name == "report-deadline")
     async with database.begin() as session:
         facts = await policy.facts(session, RemindersConfig(), BERLIN)
         every = await reports.every(session)

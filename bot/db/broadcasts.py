@@ -14,7 +14,7 @@ from bot.domain.broadcasts import State
 
 @dataclass(frozen=True, slots=True)
 class Broadcast:
-    """One broadcast. `labs`: the keys of the labs that it goes to, as they were previewed."""
+    """One broadcast. `labs`: the keys of the labs that it goes to, as they were previewed; `send_at`: None if it goes out at once."""
 
     id: int
     author: str
@@ -25,6 +25,7 @@ class Broadcast:
     expires_at: datetime
     decided_by: str | None
     decided_at: datetime | None
+    send_at: datetime | None
 
 
 def _from_row(row: sa.Row[Any]) -> Broadcast:
@@ -38,17 +39,25 @@ def _from_row(row: sa.Row[Any]) -> Broadcast:
         expires_at=row.expires_at,
         decided_by=row.decided_by,
         decided_at=row.decided_at,
+        send_at=row.send_at,
     )
 
 
-async def add(session: AsyncSession, *, author: str, text: str, labs: Sequence[str], now: datetime, expires_at: datetime) -> int:
+async def add(
+    session: AsyncSession,
+    *,
+    author: str,
+    text: str,
+    labs: Sequence[str],
+    now: datetime,
+    expires_at: datetime,
+    send_at: datetime | None = None,
+) -> int:
     """Write down a broadcast that waits for confirmation. Return its number."""
-    result = await session.execute(
-        broadcasts.insert()
-        .values(author=author, text=text, labs=list(labs), state=State.PREVIEW, created_at=now, expires_at=expires_at)
-        .returning(broadcasts.c.id)
+    waiting = broadcasts.insert().values(
+        author=author, text=text, labs=list(labs), state=State.PREVIEW, created_at=now, expires_at=expires_at, send_at=send_at
     )
-    return result.scalar_one()
+    return (await session.execute(waiting.returning(broadcasts.c.id))).scalar_one()
 
 
 async def get(session: AsyncSession, number: int) -> Broadcast | None:
@@ -61,6 +70,13 @@ async def newest(session: AsyncSession, most: int = 1) -> list[Broadcast]:
     """Return the newest broadcasts, newest first."""
     found = await session.execute(sa.select(broadcasts).order_by(broadcasts.c.id.desc()).limit(most))
     return [_from_row(row) for row in found]
+
+
+async def scheduled(session: AsyncSession) -> list[Broadcast]:
+    """Return the confirmed broadcasts that have a time, past or to come. In this transaction none of them can be withdrawn."""
+    found = sa.and_(broadcasts.c.state == State.CONFIRMED, broadcasts.c.send_at.is_not(None))
+    query = sa.select(broadcasts).where(found).order_by(broadcasts.c.id).with_for_update(read=True)
+    return [_from_row(row) for row in await session.execute(query)]
 
 
 async def decide(session: AsyncSession, number: int, *, state: State, by: str, now: datetime) -> None:

@@ -101,13 +101,20 @@ async def pending(session: AsyncSession) -> int:
 
 
 async def claim(
-    session: AsyncSession, *, by: str, now: datetime, alive: Collection[str], most: int, in_flight: Collection[int] = ()
+    session: AsyncSession,
+    *,
+    by: str,
+    now: datetime,
+    alive: Collection[str],
+    most: int,
+    in_flight: Collection[int] = (),
+    reminders: bool = True,
 ) -> list[Delivery]:
     """Take up to `most` rows to send, at most one a room: the oldest that is not done there. Skips what others are taking.
 
     A row that another device has taken is left to it while it is among those `alive`. A room whose oldest row waits for another try waits
-    with it, so that the order in a room is kept. `in_flight`: what the caller is sending already. The rows come back as they were
-    before the claim.
+    with it, so that the order in a room is kept. `in_flight`: what the caller is sending already. Without `reminders`, a room whose oldest
+    row is one waits. The rows come back as they were before the claim.
     """
     others = [device for device in alive if device != by]
     waiting = deliveries.alias()
@@ -122,6 +129,7 @@ async def claim(
             deliveries.c.id.not_in(in_flight),
             sa.or_(deliveries.c.claimed_at.is_(None), deliveries.c.claimed_by.is_(None), deliveries.c.claimed_by.not_in(others)),
         )
+        .where(sa.true() if reminders else deliveries.c.policy.is_(None))
         .order_by(deliveries.c.id)
         .limit(most)
         .with_for_update(skip_locked=True)
@@ -158,6 +166,11 @@ async def mark_failed(session: AsyncSession, delivery_id: int, note: str, now: d
 async def release(session: AsyncSession, delivery_id: int, *, retry_at: datetime, note: str) -> None:
     """Give it back for another try at `retry_at`. Who tried stays written: it may have been sent all the same."""
     await _write(session, delivery_id, claimed_at=None, retry_at=retry_at, note=note)
+
+
+async def say_instead(session: AsyncSession, delivery_id: int, content: Mapping[str, object]) -> None:
+    """Let it say something else than was written down."""
+    await _write(session, delivery_id, content=dict(content))
 
 
 async def retry_now(session: AsyncSession, rooms: Collection[str] | None) -> None:

@@ -23,6 +23,19 @@ async def pin(session: AsyncSession, *, key: str, configured: str, room_id: str,
         await session.execute(rooms.update().where(rooms.c.key == key).values(values))
 
 
+async def move(session: AsyncSession, key: str, *, old: str, new: str, now: datetime) -> bool:
+    """Let a room key be another room than before, whatever is configured. Return False if it is not `old` any more, or `new` has a key."""
+    if await session.scalar(sa.select(rooms.c.key).where(rooms.c.room_id == new)) is not None:
+        return False
+    moved = rooms.update().where(rooms.c.key == key, rooms.c.room_id == old)
+    return (await session.execute(moved.values(room_id=new, pinned_at=now).returning(rooms.c.key))).first() is not None
+
+
+async def lock(session: AsyncSession, key: str) -> None:
+    """Let nobody else, who asks for it too, say anything about this room before this transaction ends."""
+    await session.execute(sa.select(rooms.c.key).where(rooms.c.key == key).with_for_update())
+
+
 async def language_of(session: AsyncSession, room_id: str) -> str | None:
     """Return the language chosen for a room, if one was."""
     return await session.scalar(sa.select(room_languages.c.language).where(room_languages.c.room_id == room_id))

@@ -14,7 +14,7 @@ import structlog
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.db.engine import reason_of
+from bot.db.engine import POSTGRESQL_CONNECTION, reason_of
 from bot.waiting import pause, unless
 
 log = structlog.get_logger(__name__)
@@ -66,7 +66,7 @@ class Wakeups:
                 await pause(seconds, self._stopping)
 
     async def _listen(self, address: str) -> None:
-        async with await psycopg.AsyncConnection.connect(address, autocommit=True, connect_timeout=10) as connection:
+        async with await psycopg.AsyncConnection.connect(address, autocommit=True, **POSTGRESQL_CONNECTION) as connection:
             await connection.execute(f"LISTEN {CHANNEL}")
             self._failures = 0
             self._heard(EVERYTHING)

@@ -6,13 +6,20 @@ from enum import StrEnum
 
 EXPIRES_AFTER = timedelta(minutes=30)
 
+POLICY = "broadcast"
+"""The reminder policy that sends what was put off to a certain time, under the same keys as what is sent at once."""
+
+POINTLESS_AFTER = timedelta(days=7)
+"""How late a broadcast may go out that was missed at its time. After that nobody gets it, and coordinators are told."""
+
 
 class State(StrEnum):
-    """What became of a broadcast's preview."""
+    """What became of a broadcast's preview. One that waits for its time is confirmed, and may be withdrawn until then."""
 
     PREVIEW = "preview"
     CONFIRMED = "confirmed"
     DISCARDED = "discarded"
+    WITHDRAWN = "withdrawn"
 
 
 PREVIEW = "broadcast-preview:"
@@ -30,9 +37,14 @@ def number_of(preview: str) -> int | None:
     return int(number) if preview == f"{PREVIEW}{number}" and number.isdecimal() else None
 
 
+def ladder(number: int) -> str:
+    """Return by what the policy knows a broadcast (`bot.domain.reminders.Reminder.ladder`)."""
+    return f"{POLICY}:{number}"
+
+
 def notices(number: int) -> str:
     """Return what the keys of a broadcast's notices begin with."""
-    return f"broadcast:{number}:"
+    return f"{ladder(number)}:"
 
 
 def lab_keys(number: int, labs: Iterable[str]) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """When reminders come: ladders of steps before a deadline, on working days, in office hours."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -12,6 +12,7 @@ class Reminder:
 
     `at`: when it is to be said. `until`: when it has lost its sense (the next step, or the deadline itself).
     `key` makes it one for ever. `ladder` names what is reminded of, whatever its date: something new has missed nothing.
+    `in_place_of`: keys of others; it is only said if none of them was.
     """
 
     key: str
@@ -24,6 +25,7 @@ class Reminder:
     lab: str | None = None
     data: dict[str, object] = field(default_factory=dict[str, object], compare=False)
     ladder: str = ""
+    in_place_of: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,11 @@ def ladder(deadline: date, steps: Iterable[timedelta], calendar: Calendar) -> li
     ordered = sorted(at_days.items())
     ends = [calendar.opening(day) for day, _ in ordered[1:]] + [calendar.end_of(deadline)]
     return [Rung(days, calendar.opening(day), end) for (day, days), end in zip(ordered, ends, strict=True)]
+
+
+def unsaid(reminders: Iterable[Reminder], said: Container[str]) -> list[Reminder]:
+    """Return those that are still to be said. `said`: the keys of what was said."""
+    return [r for r in reminders if r.key not in said and not any(key in said for key in r.in_place_of)]
 
 
 def due(reminders: Iterable[Reminder], now: datetime) -> list[Reminder]:

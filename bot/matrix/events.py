@@ -1,7 +1,8 @@
 """From raw events to what the bot can act on. Everything in an event may be wrong or hostile; what does not fit is nothing."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from html import unescape
 from typing import Any, cast
 from urllib.parse import quote, unquote
@@ -15,6 +16,9 @@ VERIFICATION_TYPES = tuple(
     f"m.key.verification.{step}" for step in ("request", "ready", "start", "accept", "key", "mac", "done", "cancel")
 )
 _PILL = re.compile(r'<a href="https://matrix\.to/#/([^"]{1,300})">([^<]{1,300})</a>')
+_LAST_MOMENT = 253_402_300_799_000
+"""The end of the year 9999, in milliseconds since 1970."""
+
 _VARIATION_SELECTORS = str.maketrans("", "", "\ufe0e\ufe0f")
 
 
@@ -27,6 +31,17 @@ def readable(source: Mapping[str, Any], own_user_id: str) -> bool:
         and source.get("sender") != own_user_id
         and isinstance(source.get("content"), dict)
     )
+
+
+def own_join(sources: Sequence[Mapping[str, Any]], user_id: str) -> int | None:
+    """Return where our own join stands, or None. A change of our name is a join as well, but follows one."""
+    for position, source in enumerate(sources):
+        if source.get("type") != "m.room.member" or source.get("state_key") != user_id:
+            continue
+        before = object_of(object_of(source.get("unsigned")).get("prev_content"))
+        if object_of(source.get("content")).get("membership") == "join" and before.get("membership") != "join":
+            return position
+    return None
 
 
 def verifies(source: Mapping[str, Any]) -> bool:
@@ -60,6 +75,7 @@ def parse(source: Mapping[str, Any], room_id: str, own_user_id: str, flaw: str |
         mentions=_mentions(content),
         pill=_pill_at_start(content.get("formatted_body"), own_user_id),
         flaw=flaw,
+        sent_at=_moment(source.get("origin_server_ts")),
     )
 
 
@@ -85,6 +101,13 @@ def _pill_at_start(formatted: object, own_user_id: str) -> str | None:
     if match is None or unquote(match[1]) != own_user_id:
         return None
     return unescape(match[2])
+
+
+def _moment(milliseconds: object) -> datetime | None:
+    """Return the time that is so many milliseconds after 1970, None if that is none."""
+    if not isinstance(milliseconds, int) or isinstance(milliseconds, bool) or not 0 <= milliseconds <= _LAST_MOMENT:
+        return None
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
 def _text(value: object) -> str | None:

@@ -1,14 +1,20 @@
 """Who is in a room, asked of the homeserver now; and whether being in it means anything."""
 
 import asyncio
+import time
 from collections.abc import Iterable
 from typing import Any, cast
 
-from bot.errors import ChatRefused, ChatUnavailable, LoginFailed, MembershipUnknown
+from bot.errors import ChatRefused, ChatUnavailable, HomeserverAway, MembershipUnknown
 from bot.matrix.client import OPEN_JOIN_RULES, GuardedClient
 from bot.matrix.events import room_path
+from bot.matrix.reachability import Backoff, NotAsked
 
 _AT_ONCE = 8
+_WITHIN = _PATIENCE = 10.0
+_BACK_WITHIN = 60.0
+"""Seconds for which a question waits for a homeserver that is away, before it is put off."""
+
 
 
 class HomeserverMembership:
@@ -19,17 +25,36 @@ class HomeserverMembership:
         self._open: set[str] = set()
 
     async def joined(self, room_id: str) -> frozenset[str]:
-        """Return the user ids joined to a room now; empty if we are not in it. Raises `MembershipUnknown` without an answer."""
+        """Return the user ids joined to a room now; empty if we are not in it.
+
+        Raises `MembershipUnknown` without an answer; `HomeserverAway` and `LoginFailed` if it could not even be asked, so that it is to be
+        asked again.
+        """
         try:
-            answer = await self._client.call("GET", f"{room_path(room_id)}/joined_members", seconds=10)
+            answer = await self._ask(room_id)
         except ChatRefused:
             return frozenset()
-        except (ChatUnavailable, LoginFailed) as error:
+        except NotAsked:
+            raise
+        except ChatUnavailable as error:
             raise MembershipUnknown(room_id, str(error)) from error
         joined: Any = answer.get("joined")
         if not isinstance(joined, dict):
             raise MembershipUnknown(room_id, "no list of members in the answer")
         return frozenset(cast("dict[str, object]", joined))
+
+    async def _ask(self, room_id: str) -> dict[str, Any]:
+        """Ask; if the homeserver is away, again when it is back. Raises `NotAsked` if it is not back for long."""
+        question, reachability = f"{room_path(room_id)}/joined_members", self._client.reachability
+        backoff, until = Backoff(), time.monotonic() + _PATIENCE
+        while True:
+            try:
+                return await self._client.call("GET", question, seconds=_WITHIN)
+            except HomeserverAway as error:
+                if reachability is None or (time.monotonic() >= until and not isinstance(error, NotAsked)):
+                    raise
+            if not await reachability.there(after=backoff.failed(), within=_BACK_WITHIN):
+                raise NotAsked("the homeserver is away")
 
     def is_open(self, room_id: str) -> bool:
         """Whether the room is public, knockable or world-readable, by the last sync or by the last look."""

@@ -1,7 +1,9 @@
 """Which rooms the bot is in: the configured ones, direct chats with people of the network, and no others."""
 
-from collections.abc import Awaitable, Callable
-from typing import Any, cast
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Collection
+from typing import Any, Protocol, cast
 
 import structlog
 
@@ -16,42 +18,56 @@ log = structlog.get_logger(__name__)
 HasRole = Callable[[str], Awaitable[bool]]
 """Whether a person is in any of the network's rooms now. Raises `MembershipUnknown`."""
 
+
+class Successors(Protocol):
+    """What is known of rooms that take the place of ours. Both raise as the database does."""
+
+    async def expects(self, room_id: str, /) -> bool:
+        """Whether a room is to take the place of one of ours, and nobody has said no."""
+        ...
+
+    async def claims(self, room_id: str, /) -> bool:
+        """Whether a room that we are in says so itself, which is worth staying a while. Raises `ChatUnavailable` too."""
+        ...
+
+
 _MOST_IN_DIRECT_CHAT = 2
+_DENIED_FOR, _MOST_DENIED = 30.0, 1000
+_BELIEVED_AFTER = 5
+"""How often it is asked whether somebody who invites us has a role now: who has none may go and get one at once. Then, that they have none
+is believed for `_DENIED_FOR` seconds: a thousand invites do not make sixteen thousand questions. A right is never granted from memory."""
 
 
 class RoomKeeper:
     """Joins what is to be joined and declines the rest."""
 
-    def __init__(self, client: GuardedClient, rooms: NetworkRooms, has_role: HasRole, why_not: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        client: GuardedClient,
+        rooms: NetworkRooms,
+        successors: Successors,
+        has_role: HasRole,
+        why_not: Callable[[], str],
+    ) -> None:
         self._client = client
         self._rooms = rooms
+        self._successors = successors
         self._has_role = has_role
         self._why_not = why_not
+        self._denied: OrderedDict[str, tuple[float, int]] = (
+            OrderedDict()
+        )  # who had no role, since when, how often; the oldest first
 
-    async def resolve(self, pinned: dict[str, tuple[str, str]]) -> dict[str, str]:
-        """Find the room ids of all configured rooms: pinned ones as they are, new or changed ones from the homeserver.
-
-        `pinned`: key → (as configured then, room id). Returns what is new: key → room id.
-        """
-        fresh: dict[str, str] = {}
+    async def find(self, keys: Collection[str]) -> dict[str, str]:
+        """Return the room ids of configured rooms, by key, as far as the homeserver knows them."""
         found: dict[str, str] = {}
-        for key in self._rooms.keys():
+        for key in keys:
             configured = self._rooms.configured(key)
-            then, room_id = pinned.get(key, (None, None))
-            if room_id is None or then != configured:
-                try:
-                    room_id = fresh[key] = await self._client.resolve(configured)
-                except ChatUnavailable as error:
-                    log.warning("room_not_found", room=key, configured=configured, reason=str(error))
-                    continue
-            found[key] = room_id
-        for key, room_id in found.items():
-            if list(found.values()).count(room_id) == 1:
-                self._rooms.set_room_id(key, room_id)
-            else:  # a room with two meanings would give one role the other's rights
-                fresh.pop(key, None)
-                log.error("room_named_twice", room=key, configured=self._rooms.configured(key), effect="it grants nothing")
-        return fresh
+            try:
+                found[key] = await self._client.resolve(configured)
+            except ChatUnavailable as error:
+                log.warning("room_not_found", room=key, configured=configured, reason=str(error))
+        return found
 
     async def join_configured(self) -> list[str]:
         """Join the configured rooms that we are not in. Return the keys of those that we still are not in."""
@@ -76,18 +92,34 @@ class RoomKeeper:
 
     async def handle_invite(self, entry: Entry) -> None:
         """Accept or decline an invite. Raises `ChatUnavailable` or `MembershipUnknown` if that is to be tried again."""
-        room_id, inviter = entry.room_id, str(entry.source.get("inviter"))
+        room_id, inviter = str(entry.source.get("room_id", entry.room_id)), str(entry.source.get("inviter"))
         try:
             if self._rooms.place(room_id) is not None:
                 await self._client.enter(room_id)
                 log.info("invite_accepted", room=room_id, reason="configured")
-            elif not await self._has_role(inviter):
+            elif await self._successors.expects(room_id):
+                await self._client.enter(room_id)
+                log.info("invite_accepted", room=room_id, reason="replaces a configured room")
+            elif not await self._may_invite(inviter):
                 await self._client.leave(room_id, self._why_not())
                 log.info("invite_declined", room=room_id, inviter=inviter)
             else:
                 await self._enter_direct(room_id, inviter)
         except ChatRefused as error:
             log.info("invite_gone", room=room_id, reason=str(error))
+
+    async def _may_invite(self, person: str) -> bool:
+        """Whether a person has a role now. Of whoever has asked a few times, it is believed for a while that they have none."""
+        now = time.monotonic()
+        while self._denied and (now - next(iter(self._denied.values()))[0] > _DENIED_FOR or len(self._denied) >= _MOST_DENIED):
+            self._denied.popitem(last=False)
+        since, times = self._denied.get(person, (now, 0))
+        if times >= _BELIEVED_AFTER:
+            return False
+        if await self._has_role(person):
+            return True
+        self._denied[person] = since, times + 1
+        return False
 
     async def _enter_direct(self, room_id: str, inviter: str) -> None:
         """Join what a person of the network says is a direct chat, and leave it if it is more than that.
@@ -98,6 +130,9 @@ class RoomKeeper:
         too_many = await self._members(room_id) > _MOST_IN_DIRECT_CHAT
         if not too_many and not await self._client.is_open(room_id):
             log.info("invite_accepted", room=room_id, inviter=inviter, reason="direct chat")
+            return
+        if await self._successors.claims(room_id):
+            log.info("invite_accepted", room=room_id, inviter=inviter, reason="says that it replaces a configured room")
             return
         await self._client.leave(room_id, self._why_not())
         log.info("invite_declined", room=room_id, inviter=inviter, reason="more than two people" if too_many else "open to others")

@@ -5,20 +5,32 @@ from collections import defaultdict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from bot.errors import ChatRefused, ChatUnavailable, LoginFailed
+from bot.db.engine import DISK_FULL, reason_of
+from bot.errors import ChatRefused, ChatUnavailable, HomeserverAway, LoginFailed
 from bot.matrix.client import GuardedClient
 from bot.matrix.crypto.attachments import encrypted
 from bot.matrix.crypto.decryption import ENCRYPTED, Undecryptable, Worthless
 from bot.matrix.crypto.encryption import Encryption
+from bot.matrix.crypto.store import StoreTrouble
 from bot.matrix.crypto.values import object_of, objects_of
+from bot.matrix.disk import Disk
 from bot.matrix.events import room_path
 from bot.rendering.content import KEY_FIELD, TRANSACTION_FIELD
 
 _PAGES = 20
 _PAGE = 100
+_DISK_PAUSE = 5.0
+
+
+class NotKept(HomeserverAway):
+    """The keys that are needed cannot be written down, for lack of room on our own disk: nothing can be sent, to no room."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"state_dir: {reason}", _DISK_PAUSE)
 
 
 class RoomSender:
@@ -27,6 +39,7 @@ class RoomSender:
     def __init__(self, client: GuardedClient, encryption: Encryption) -> None:
         self._client = client
         self._encryption = encryption
+        self._disk = Disk(Path(client.store_path or "."))
         self._in_room: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)  # one sharing of keys at a time
 
     async def send(
@@ -58,11 +71,15 @@ class RoomSender:
         """Give type and content of an event as it may leave."""
         if room_id not in self._client.rooms:
             raise ChatRefused("we are not in this room")
+        if not self._disk.has_room():
+            raise NotKept(DISK_FULL)
         try:
             async with self._in_room[room_id]:
                 yield await self._encryption.encrypt(room_id, event_type, content)
         except LoginFailed as error:
             raise ChatUnavailable(str(error)) from error  # the sync loop finds out as well, and ends the process
+        except StoreTrouble as error:
+            raise NotKept(reason_of(error)) from error
 
     async def _put(self, room_id: str, kind: str, body: Mapping[str, Any], transaction_id: str) -> str:
         path = f"{room_path(room_id)}/send/{quote(kind, safe='')}/{quote(transaction_id, safe='')}"

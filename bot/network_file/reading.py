@@ -70,7 +70,8 @@ def read_network(source: str) -> Network:
         found = toml_lines.tokens(source)
         data = cast("dict[str, object]", tomllib.loads(source))
     except toml_lines.TooIntricate as error:
-        raise FileMistakes([Mistake(error.line, text("Diese Zeile ist zu verschachtelt oder zu lang."))]) from error
+        many, long = text("Bis hierher sind es schon zu viele Angaben."), text("Diese Zeile ist zu verschachtelt oder zu lang.")
+        raise FileMistakes([Mistake(error.line, many if error.many else long)]) from error
     except tomllib.TOMLDecodeError as error:
         line, message = explain(str(error), source, toml_lines.tokens(source))
         raise FileMistakes([Mistake(line, message)]) from error

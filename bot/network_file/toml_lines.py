@@ -14,6 +14,7 @@ Path = tuple[str | int, ...]
 
 DEEPEST = 32  # brackets within brackets; tomllib recurses for each
 MOST_PARTS = 16  # parts of a dotted key; tomllib's work grows with their square
+MOST_TOKENS = 800_000  # more than two megabytes of short lines have; each takes time and memory
 LONGEST_WORD = 1000  # bare keys and numbers; Python refuses to read numbers of more than 4300 digits
 
 _TOKEN = re.compile(
@@ -41,11 +42,12 @@ _STEPS = {"[": 1, "{": 1, "]": -1, "}": -1}
 
 
 class TooIntricate(ValueError):
-    """The text nests or strings together more than any data file needs. `line` says where, from 1."""
+    """The text nests or strings together more than any data file needs. `line` says where, from 1; `many`: it is too much in all."""
 
-    def __init__(self, line: int) -> None:
+    def __init__(self, line: int, *, many: bool) -> None:
         super().__init__(line)
         self.line = line
+        self.many = many
 
 
 class Token(NamedTuple):
@@ -74,8 +76,9 @@ def tokens(source: str) -> list[Token]:
             dots = dots + 1 if piece == "." else 0
         elif kind == "newline":
             dots = 0
-        if depth > DEEPEST or dots >= MOST_PARTS or (kind == "word" and len(piece) > LONGEST_WORD):
-            raise TooIntricate(line)
+        many = len(found) > MOST_TOKENS
+        if many or depth > DEEPEST or dots >= MOST_PARTS or (kind == "word" and len(piece) > LONGEST_WORD):
+            raise TooIntricate(line, many=many)
         line += piece.count("\n")
     found.append(Token("end", "", len(source), found[-1].line if found else 1))
     return found

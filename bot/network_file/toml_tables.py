@@ -18,6 +18,7 @@ HIGHEST_NUMBER = 999
 HIGHEST_COUNT = 1_000_000
 YEARS = range(1900, 2200)  # beyond them a slip of the finger, not a date
 MOST_SHOWN = 50
+MOST_NOTED = 20_000  # with so many, nobody needs to know how many there are exactly
 
 _KEY = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _GERMAN_DAY = re.compile(r"([0-9]{1,2})\.\s?([0-9]{1,2})\.\s?([0-9]{4})")
@@ -42,17 +43,24 @@ class Mistake:
 
 
 class FileMistakes(NetzwartError):
-    """The file is not a network's. `mistakes`: all that is wrong, by line, none twice, at least one."""
+    """The file is not a network's. `mistakes`: all that is wrong, by line, none twice, at least one.
 
-    def __init__(self, mistakes: Iterable[Mistake]) -> None:
+    `complete` is false if there were so many that the rest of the file was not looked at.
+    """
+
+    def __init__(self, mistakes: Iterable[Mistake], *, complete: bool = True) -> None:
         self.mistakes = tuple(sorted(mistakes, key=lambda mistake: mistake.line))
+        self.complete = complete
         super().__init__("; ".join(f"{m.line}: {m.text.msgid}" for m in self.mistakes[:MOST_SHOWN]))
 
     def told(self, file: str) -> list[Text]:
         """Return a sentence with `file` and line per mistake; at most `MOST_SHOWN`, then how many more there are."""
         sentences = [_told(mistake, file) for mistake in self.mistakes[:MOST_SHOWN]]
-        more = len(self.mistakes) - len(sentences)
-        return [*sentences, ntext("… und noch ein Fehler.", "… und noch %(n)s Fehler.", more)] if more else sentences
+        if more := len(self.mistakes) - len(sentences):
+            sentences.append(ntext("… und noch ein Fehler.", "… und noch %(n)s Fehler.", more))
+        if not self.complete:
+            sentences.append(text("Weiter habe ich nicht gelesen: Es sind zu viele Fehler."))
+        return sentences
 
 
 def _told(mistake: Mistake, file: str) -> Text:
@@ -67,12 +75,16 @@ class Mistakes:
     def __init__(self, lines: toml_lines.Lines) -> None:
         self.lines = lines
         self._found: dict[tuple[int, str], Mistake] = {}
+        self._noted = 0
         self._comparisons_left = 20_000  # comparing words is slow, and nobody reads the ten thousandth guess
 
     def add(self, path: toml_lines.Path, message: Text) -> None:
-        """Note that what stands at `path` is wrong."""
+        """Note that what stands at `path` is wrong. Raises `FileMistakes` if that is enough."""
         mistake = Mistake(self.lines.of(path), message)
         self._found.setdefault((mistake.line, repr(message)), mistake)
+        self._noted += 1
+        if self._noted >= MOST_NOTED:
+            raise FileMistakes(self._found.values(), complete=False)
 
     def raise_any(self) -> None:
         """Raise `FileMistakes` if there are any."""

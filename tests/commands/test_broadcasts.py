@@ -102,7 +102,7 @@ async def test_without_a_text(netz: Conversation, said: str) -> None:
             "coordination",
             "Da fehlt noch etwas: text.",
             "",
-            "So geht es: !netz rundruf [an <wen>] <text>",
+            "So geht es: !netz rundruf [an <wen>] [am <zeit>] <text>",
             "Zum Beispiel: !netz rundruf an hessen Bitte meldet euch bis Freitag an.",
         )
     ]
@@ -277,6 +277,108 @@ async def test_status_of_a_discarded_one(netz: Conversation) -> None:
             "Verworfen von @konrad:example.org; niemand hat ihn bekommen.",
         )
     ]
+
+
+AT_NINE = "Geplant für Freitag, 30. Oktober 2020, 09:00."
+WITHDRAWABLE = "Bis dahin zieht ein ❌ unter der Vorschau ihn zurück."
+
+
+def planned(number: int, words: str, to: str, *, until: str = "12. Oktober 2020, 09:30", at: str = AT_NINE) -> list[Said]:
+    lines = (f"Rundruf {number}: Vorschau", "", words, "", to, at, "", f"✅ bestätigt, ❌ verwirft. Das gilt bis {until}.")
+    return [notice("coordination", *lines), *BUTTONS]
+
+
+@pytest.mark.parametrize(
+    ("said", "to"),
+    [
+        ("am 30.10.2020 um 9 Uhr Guten Tag", TO_ALL),
+        ("on 30.10. at 9 am: „Guten Tag“", TO_ALL),
+        ("an bremen am 30.10.2020 9:00 Guten Tag", "Geht an einen Laborraum: Bremen und Region."),
+        ("am 2020-10-30T09:00 an bremen: Guten Tag", "Geht an einen Laborraum: Bremen und Region."),
+    ],
+)
+async def test_with_a_time(netz: Conversation, said: str, to: str) -> None:
+    """Whom and when come in any order: nothing may go to everybody because of that."""
+    assert await netz.say("karla", "coordination", f"!netz rundruf {said}") == planned(1, "Guten Tag", to)
+
+
+async def test_a_preview_holds_no_longer_than_until_its_time(netz: Conversation) -> None:
+    until = "12. Oktober 2020, 09:10"
+    assert await netz.say("karla", "coordination", "!netz rundruf am 12.10. um 9:10 Uhr Guten Tag") == planned(
+        1, "Guten Tag", TO_ALL, until=until, at="Geplant für Montag, 12. Oktober 2020, 09:10."
+    )
+    netz.clock.shown += timedelta(minutes=10)
+    (said,) = await netz.react("karla", "coordination", "broadcast-preview:1", "✅")
+    assert said.words.startswith("Die Vorschau von Rundruf 1 ist abgelaufen, verschickt ist nichts.")
+
+
+async def test_a_text_that_begins_with_am(netz: Conversation) -> None:
+    (refused,) = await netz.say("karla", "coordination", "!netz rundruf Am Freitag ist zu")
+    assert refused.words == (
+        "»Am Freitag ist zu« verstehe ich nicht als Tag mit Uhrzeit. Richtig wäre zum Beispiel »am 13.10.2020 um 9 Uhr« oder"
+        " »am 2020-10-13 09:00«. Soll der Text selbst so beginnen, setz ihn in Anführungszeichen oder fang anders an."
+    )
+    assert await netz.say("karla", "coordination", "!netz rundruf „Am Freitag ist zu“") == preview(1, "Am Freitag ist zu", TO_ALL)
+    quoted = "!netz rundruf am 30.10. 9:00 „Am Freitag ist zu“"
+    assert await netz.say("karla", "coordination", quoted) == planned(2, "Am Freitag ist zu", TO_ALL)
+
+
+async def test_a_time_without_a_text(netz: Conversation) -> None:
+    (refused,) = await netz.say("karla", "coordination", "!netz rundruf an hessen am 30.10. 9:00")
+    assert refused.words.startswith("Da fehlt noch etwas: text.")
+
+
+async def test_confirmed_it_waits(netz: Conversation) -> None:
+    await netz.say("karla", "coordination", "!netz rundruf am 30.10. 9:00 Guten Tag")
+    assert await netz.react("konrad", "coordination", "broadcast-preview:1", "✅") == [
+        notice("coordination", f"Rundruf 1 ist bestätigt, geplant für Freitag, 30. Oktober 2020, 09:00. {WITHDRAWABLE}")
+    ]
+    assert await netz.react("karla", "coordination", "broadcast-preview:1", "✅") == [
+        notice("coordination", "Rundruf 1 hat @konrad:example.org schon bestätigt.")
+    ]
+    assert await netz.say("karla", "coordination", "!netz rundruf status") == [
+        notice("coordination", "Rundruf 1, von @karla:example.org, 12. Oktober 2020, 09:00", f"{AT_NINE} {WITHDRAWABLE}")
+    ]
+
+
+async def test_withdrawn(netz: Conversation) -> None:
+    """By any coordinator, long after the preview has expired, and by nobody else."""
+    await netz.say("karla", "coordination", "!netz rundruf am 30.10. 9:00 Guten Tag")
+    await netz.react("karla", "coordination", "broadcast-preview:1", "✅")
+    netz.clock.shown += timedelta(days=3)
+    assert await netz.react("anke", "coordination", "broadcast-preview:1", "❌") == [
+        notice("coordination", "Das darf nur, wer in »Koordination« ist.")
+    ]
+    assert await netz.react("konrad", "coordination", "broadcast-preview:1", "❌") == [
+        notice("coordination", "Rundruf 1 ist zurückgezogen; niemand hat ihn bekommen.")
+    ]
+    for symbol in "✅❌":
+        assert await netz.react("karla", "coordination", "broadcast-preview:1", symbol) == [
+            notice("coordination", "Rundruf 1 hat @konrad:example.org schon zurückgezogen.")
+        ]
+    assert await netz.say("karla", "coordination", "!netz rundruf status") == [
+        notice(
+            "coordination",
+            "Rundruf 1, von @karla:example.org, 12. Oktober 2020, 09:00",
+            "Zurückgezogen von @konrad:example.org; niemand hat ihn bekommen.",
+        )
+    ]
+
+
+async def test_what_changes_facts_says_so_and_a_question_does_not(netz: Conversation) -> None:
+    """The reminder policies look again after a change: five hundred questions must not make them."""
+    for person, place, said in (
+        ("karla", "coordination", "!netz rundruf status"),
+        ("anke", "lab:bremen", "!netz berichte"),
+        ("anke", "lab:bremen", "!netz rundruf Hallo"),
+    ):
+        await netz.say(person, place, said)
+    assert netz.changes == 0
+    await netz.say("anke", "lab:bremen", "!netz bericht abgegeben labor-1")
+    assert netz.changes == 1
+    await netz.say("karla", "coordination", "!netz rundruf am 30.10. 9:00 Guten Tag")
+    await netz.react("karla", "coordination", "broadcast-preview:1", "✅")
+    assert netz.changes == 3
 
 
 async def test_a_network_without_labs(database: Database) -> None:

@@ -1,7 +1,9 @@
-"""Between the bot and its homeserver: an address that can be away, refuse, or hold back an answer."""
+"""Between the bot and its homeserver: an address that can be away, refuse, hold back an answer, or spoil it."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
@@ -12,17 +14,37 @@ from tests.e2e.running import free_port
 Interference = Callable[[web.Request], Awaitable[web.Response | None]]
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the homeserver has answered."""
+
+    status: int
+    body: bytes
+
+
+class Fault:
+    """Something that goes wrong on the way. This one does not; others take its place."""
+
+    async def before(self, _request: web.Request, /) -> web.StreamResponse | None:
+        """Answer in the homeserver's place, which never hears of the request; or None."""
+
+    async def after(self, _request: web.Request, _answer: Answer, /) -> web.StreamResponse | None:
+        """Answer otherwise than the homeserver did, which has done what it was asked to; or None."""
+
+
 class Between:
     """Hands requests on to the homeserver at `url`. An async context manager; it listens from `open()` on.
 
     `before(request)` may answer in the homeserver's place; `after(request)` is awaited once the homeserver has answered, and may
-    answer otherwise. While it waits, the bot waits.
+    answer otherwise. While it waits, the bot waits. `fault` does the same, and knows the answer. `asked` has the moment of each request.
     """
 
     def __init__(self, url: str) -> None:
         self.port = free_port()
         self.before: Interference = nothing
         self.after: Interference = nothing
+        self.fault = Fault()
+        self.asked: list[float] = []
         self._homeserver = url
         self._runner: web.AppRunner | None = None
         self._session: ClientSession | None = None
@@ -59,7 +81,8 @@ class Between:
 
     async def _hand_on(self, request: web.Request) -> web.StreamResponse:
         assert self._session is not None
-        instead = await self.before(request)
+        self.asked.append(time.monotonic())
+        instead = await self.before(request) or await self.fault.before(request)
         if instead is not None:
             return instead
         headers = {name: request.headers[name] for name in ("Authorization", "Content-Type") if name in request.headers}
@@ -70,7 +93,7 @@ class Between:
                 body, status, kind = await answer.read(), answer.status, answer.headers.get("Content-Type", "application/json")
         except (ClientError, TimeoutError, asyncio.CancelledError):
             return web.Response(status=502)
-        instead = await self.after(request)
+        instead = await self.after(request) or await self.fault.after(request, Answer(status, body))
         return instead or web.Response(body=body, status=status, headers={"Content-Type": kind})
 
 

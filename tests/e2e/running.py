@@ -2,23 +2,24 @@
 
 import asyncio
 import json
+import os
 import secrets
 import signal
 import socket
 import sys
-from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from bot.clock import ShiftedClock
 from bot.db import network as networks
 from bot.db.engine import Database, connect
 from bot.db.schema import migrate
-from bot.demo.children import end, start_leashed
+from bot.demo.children import start_leashed
 from bot.demo.errors import Refused, Unreachable
 from bot.demo.homeserver import Account, Homeserver
 from bot.demo.people import Person
@@ -54,19 +55,43 @@ NAMES = {
 COMPLAINTS = {"command_failed", "entry_dropped", "inbox_task_failed", "delivery_task_failed", "sync_not_written"}
 
 
+class Child(Protocol):
+    """What is needed of a process; those of `asyncio` are such."""
+
+    @property
+    def pid(self) -> int: ...
+    @property
+    def returncode(self) -> int | None: ...
+    @property
+    def stdout(self) -> asyncio.StreamReader | None: ...
+    async def wait(self) -> int: ...
+    def terminate(self) -> None: ...
+    def send_signal(self, signal: int) -> None: ...
+
+
+Launcher: TypeAlias = Callable[[Sequence[str], Path], Awaitable[Child]]
+"""Starts `netzwart` with these arguments in this folder, as the leader of a process group of its own."""
+
+
+async def launched(arguments: Sequence[str], folder: Path) -> Child:
+    """Start `python -m bot`, as anybody would."""
+    return await start_leashed([sys.executable, "-m", "bot", *arguments], folder=folder, output=PIPE)
+
+
 class Bot:
     """`netzwart` with its configuration in `folder`. Everything that `run` says is in `log`, one object a line.
 
-    `settings` are the tables of the configuration; change them before a start.
+    `settings` are the tables of the configuration; change them, or the `launcher`, before a start.
     """
 
-    def __init__(self, folder: Path, settings: dict[str, Json]) -> None:
+    def __init__(self, folder: Path, settings: dict[str, Json], launcher: Launcher = launched) -> None:
         self.folder = folder
         self.settings = settings
         self.config = folder / "config.toml"
         self.state = folder / "state"
         self.log: list[Json] = []
-        self._process: Process | None = None
+        self.launcher = launcher
+        self._process: Child | None = None
         self._reading: asyncio.Task[None] | None = None
         self._news = asyncio.Condition()
         self._clock = ShiftedClock(datetime.fromisoformat(CLOCK_AT).replace(tzinfo=ZONE))
@@ -77,6 +102,11 @@ class Bot:
         assert self._process is not None
         return self._process.pid
 
+    @property
+    def running(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._process is not None and self._process.returncode is None
+
     async def do(self, *arguments: str, within: float = WITHIN) -> tuple[int, str]:
         """Run `netzwart` with `arguments` to its end. Return its exit status and all that it said."""
         process = await self._spawn(*arguments)
@@ -86,7 +116,7 @@ class Bot:
                 said = await process.stdout.read()
                 return await process.wait(), said.decode()
         finally:
-            await end(process, patience=0)
+            await _kill(process)
 
     async def start(self, clock_at: str | None = None) -> None:
         """Start `netzwart run` and wait until it says that it is ready. Its clock goes on where it was, if no time is given."""
@@ -115,7 +145,7 @@ class Bot:
         """End it at once, as `kill -9` does."""
         process, self._process = self._process, None
         if process is not None:
-            await end(process, patience=0)
+            await _kill(process)
         if self._reading is not None:
             await self._reading
 
@@ -165,12 +195,11 @@ class Bot:
         """Write the settings as they are now."""
         self.config.write_text("\n".join(_toml(name, table) for name, table in self.settings.items()), encoding="utf-8")
 
-    async def _spawn(self, *arguments: str) -> Process:
+    async def _spawn(self, *arguments: str) -> Child:
         self.write_configuration()
-        command = [sys.executable, "-m", "bot", *arguments, "--config", str(self.config)]
-        return await start_leashed(command, folder=self.folder, output=PIPE)
+        return await self.launcher([*arguments, "--config", str(self.config)], self.folder)
 
-    async def _read(self, process: Process) -> None:
+    async def _read(self, process: Child) -> None:
         assert process.stdout is not None
         rest = b""
         try:
@@ -186,6 +215,13 @@ class Bot:
         async with self._news:
             self.log += map(_line, lines)
             self._news.notify_all()
+
+
+async def _kill(process: Child) -> None:
+    if process.returncode is None:
+        with suppress(ProcessLookupError, PermissionError):  # macOS answers EPERM for a group of zombies
+            os.killpg(process.pid, signal.SIGKILL)
+    await process.wait()
 
 
 def _line(raw: bytes) -> Json:

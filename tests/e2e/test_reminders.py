@@ -123,7 +123,7 @@ async def test_after_an_outage_once_and_marked_as_late(net: Net) -> None:
         assert late.body.startswith(f"{LATE} Morgen ist fällig: {REPORT} (30. Oktober 2020).")
     assert await net.bot.stop() == 0
     await net.bot.start("2020-10-29T09:30")
-    await net.bot.says("policy_looked", new=0)
+    await net.bot.says("policy_looked", policy="report-deadline", new=0)
     await all_settled(net, *LABS, RESEARCH)
     assert {room: len(reminded(net, room)) for room in (*LABS, RESEARCH)} == {HESSEN: 3, RESEARCH: 3, BREMEN: 0, BAYERN: 1}
 

@@ -1,5 +1,6 @@
 """From raw events to messages and reactions; everything in an event may be wrong."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -23,6 +24,28 @@ def _text(body: Any, **content: Any) -> dict[str, Any]:
 
 def test_a_plain_message() -> None:
     assert parse(_text("!netz hilfe"), ROOM, BOT) == Message("$1", ROOM, "@lena:netz.example", "!netz hilfe")
+
+
+@pytest.mark.parametrize(
+    ("claimed", "sent_at"),
+    [
+        (1_602_489_600_000, datetime(2020, 10, 12, 8, tzinfo=UTC)),
+        (0, datetime(1970, 1, 1, tzinfo=UTC)),
+        (253_402_300_799_000, datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)),
+        (253_402_300_800_000, None),
+        (-1, None),
+        (2**70, None),
+        (1.5e12, None),
+        ("1602489600000", None),
+        (True, None),
+        ({}, None),
+        (None, None),
+    ],
+)
+def test_when_it_was_sent_as_far_as_that_is_a_time(claimed: object, sent_at: datetime | None) -> None:
+    message = parse(_text("!netz hilfe") | {"origin_server_ts": claimed}, ROOM, BOT)
+    assert isinstance(message, Message)
+    assert message.sent_at == sent_at
 
 
 def test_a_reply_loses_its_quotation() -> None:

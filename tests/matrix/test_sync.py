@@ -1,12 +1,15 @@
 """What is written down of a sync: what must not be obeyed is marked by what we know, and strangers fill nothing."""
 
+import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
 from bot.matrix.client import GuardedClient
-from bot.matrix.journal import Gap, Journal
+from bot.matrix.crypto.guards import parsed_sync
+from bot.matrix.journal import INVITES, Gap, Journal
 from bot.matrix.sync import TO_DEVICE, SyncLoop
 from tests.matrix.crypto.exchange import Exchange, Machine
 
@@ -92,3 +95,95 @@ def test_strangers_do_not_fill_the_journal(loop: SyncLoop, machine: Machine, jou
     assert journal.rooms_with_work() == [TO_DEVICE]
     assert journal.waiting("verification") == 200
     assert len(machine.dropped) == 400
+
+
+def invites(inviter: str, first: int, count: int) -> dict[str, Any]:
+    state = {"type": "m.room.member", "state_key": "@bot:example.org", "sender": inviter, "content": {"membership": "invite"}}
+    return {f"!{number}:x": {"invite_state": {"events": [state]}} for number in range(first, first + count)}
+
+
+def test_invites_are_bounded(loop: SyncLoop, machine: Machine, journal: Journal) -> None:
+    """Anybody can invite us to any number of rooms. One person fills neither the lane nor the disk."""
+    loop._record_invites(invites("@mallory:x", 0, 10_000) | invites("@karla:x", 10_000, 1), 1)
+    assert journal.rooms_with_work() == [INVITES]
+    assert journal.inviters() == {"@mallory:x": 100, "@karla:x": 1}
+    assert len(machine.dropped) == 9900
+    for number in range(20):
+        loop._record_invites(invites(f"@m{number}:x", 20_000 + 100 * number, 100), 2)
+    assert sum(journal.inviters().values()) == 1000
+
+
+def joins(count: int) -> list[dict[str, Any]]:
+    """Return what a homeserver tells of so many people who join at once."""
+    return [
+        {
+            "type": "m.room.member",
+            "state_key": f"@u{number}:example.org",
+            "sender": f"@u{number}:example.org",
+            "event_id": f"${number:043}",
+            "origin_server_ts": number,
+            "content": {"membership": "join", "displayname": f"User {number}", "avatar_url": "mxc://example.org/abc"},
+            "unsigned": {"age": 5, "prev_content": {"membership": "invite"}},
+        }
+        for number in range(count)
+    ]
+
+
+@pytest.mark.parametrize("part", ["state", "timeline"])
+def test_many_people_who_join_at_once(loop: SyncLoop, machine: Machine, journal: Journal, part: str) -> None:
+    """Nothing else goes on while a sync is written: ten thousand joins (half a second, if nio saw them) must not hold up the others.
+
+    Of those who come, nothing is kept; what somebody says after them is there.
+    """
+    journal.enter_room(ROOM)
+    said = clear("$1")
+    room: dict[str, Any] = {"state": {"events": []}, "timeline": {"events": [said], "limited": False, "prev_batch": "t1"}}
+    room[part]["events"] = [*joins(10_000), *room[part]["events"]]
+    people = [f"@u{number}:example.org" for number in range(10_000)]
+    raw = {"next_batch": "s1", "rooms": {"join": {ROOM: room}}, "device_lists": {"changed": people, "left": []}}
+    took: list[float] = []
+    for number in range(3):
+        started = time.process_time()
+        parsed = parsed_sync(raw, machine.encryption.dropped)
+        assert parsed is not None
+        with journal.transaction():
+            machine.encryption.learn(raw, number + 1)
+            loop._record(raw, "s0", number + 1, frozenset())
+        took.append(time.process_time() - started)
+    assert min(took) < 0.2  # 0.02 s on a small machine
+    assert kinds(journal) == ["event"]
+
+
+async def test_a_gap_does_not_end_with_an_empty_page(loop: SyncLoop, journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What we may not see, and who comes and goes, is left out of a page, and others follow it."""
+    pages = {"t0": {"chunk": [], "end": "t1"}, "t1": {"chunk": [clear("$1")], "end": "t2"}, "t2": {"chunk": [], "end": "t9"}}
+    asked: list[str] = []
+
+    async def call(_method: str, path: str, **_more: object) -> dict[str, Any]:
+        asked.append(path)
+        return pages[dict(parse_qsl(urlsplit(path).query))["from"]]
+
+    monkeypatch.setattr(loop._client, "call", call)
+    journal.open_gap(Gap(ROOM, 1, "t0", "t9", awaits_join=False))
+    await loop._fill_gaps()
+    assert (kinds(journal), journal.gaps()) == (["event"], [])
+    assert all("m.room.member" in path for path in asked)  # not asked for: ten thousand of them are fifty pages
+
+
+async def test_a_gap_before_our_own_join_is_searched_for_it(
+    loop: SyncLoop, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until it is found, members are asked for; what comes after it is ours to hear."""
+    ours = joins(1)[0] | {"state_key": loop._client.user_id, "sender": loop._client.user_id, "unsigned": {}}
+    pages = {"t0": {"chunk": [clear("$0"), ours, clear("$1")], "end": "t1"}, "t1": {"chunk": [clear("$2")], "end": "t9"}}
+    filtered: list[bool] = []
+
+    async def call(_method: str, path: str, **_more: object) -> dict[str, Any]:
+        query = dict(parse_qsl(urlsplit(path).query))
+        filtered.append("filter" in query)
+        return pages[query["from"]]
+
+    monkeypatch.setattr(loop._client, "call", call)
+    journal.open_gap(Gap(ROOM, 1, "t0", "t9", awaits_join=True))
+    await loop._fill_gaps()
+    assert (len(kinds(journal)), filtered) == (2, [False, True])

@@ -384,6 +384,24 @@ def test_a_folder_is_no_file(tmp_path: Path) -> None:
     assert caught.value.mistakes == (Mistake(0, text("Das ist ein Ordner, keine Datei.")),)
 
 
+@pytest.mark.parametrize("size", [None, 50_000_000], ids=["without end", "50 MB"])
+def test_a_file_is_not_read_whole_to_see_that_it_is_too_large(tmp_path: Path, size: int | None) -> None:
+    """Somebody names a device, or the wrong file."""
+    file = tmp_path / "netz.toml"
+    if size is None:
+        file.symlink_to("/dev/zero")
+    else:
+        with file.open("wb") as stream:
+            stream.truncate(size)
+    started = time.process_time()
+    with pytest.raises(FileMistakes) as caught:
+        read_network_file(file)
+    assert time.process_time() - started < 1
+    assert caught.value.told("netz.toml")[0].data["mistake"] == text(
+        "Die Datei ist zu groß; höchstens %(most)s Bytes sind erlaubt.", most=2_000_000
+    )
+
+
 def test_mistakes_are_told_with_file_and_line_but_not_thousands() -> None:
     numbered = [Mistake(line, text("Falsch.")) for line in range(53)]
     told = [catalogue("de").say(sentence) for sentence in FileMistakes(reversed(numbered)).told("netz.toml")]
@@ -393,6 +411,26 @@ def test_mistakes_are_told_with_file_and_line_but_not_thousands() -> None:
         "netz.toml, Zeile 49: Falsch.",
         "… und noch 3 Fehler.",
     ]
+
+
+def test_nobody_waits_for_a_file_full_of_mistakes() -> None:
+    """A megabyte may hold hundreds of thousands. Reading stops when there are more than anybody will mend one by one."""
+    started = time.process_time()
+    with pytest.raises(FileMistakes) as caught:
+        read_network("[[labs]]\n" * 100_000)
+    assert time.process_time() - started < 10
+    told = [catalogue("de").say(sentence) for sentence in caught.value.told("netz.toml")]
+    assert (len(told), told[50:]) == (52, ["… und noch 19950 Fehler.", "Weiter habe ich nicht gelesen: Es sind zu viele Fehler."])
+
+
+@pytest.mark.parametrize(
+    ("source", "line"), [("topics = [" + "1," * 900_000, 1), ("\n" * 1_999_999, 800_001)], ids=["a list", "empty lines"]
+)
+def test_a_file_with_too_much_in_it(source: str, line: int) -> None:
+    """What is small enough as a file can still be more than is worth the memory."""
+    with pytest.raises(FileMistakes) as caught:
+        read_network(source)
+    assert caught.value.mistakes == (Mistake(line, text("Bis hierher sind es schon zu viele Angaben.")),)
 
 
 @pytest.mark.parametrize(

@@ -133,7 +133,14 @@ def test_too_intricate(source: str, line: int) -> None:
     """What would overflow tomllib's stack, or take it the square of its length, is refused before."""
     with pytest.raises(TooIntricate) as caught:
         tokens(source)
-    assert caught.value.line == line
+    assert (caught.value.line, caught.value.many) == (line, False)
+
+
+def test_too_many() -> None:
+    """Each piece takes its time and memory, of which two million characters can have two million."""
+    with pytest.raises(TooIntricate) as caught:
+        tokens("x = 1\n" + "x = [" + "1," * 900_000)
+    assert (caught.value.line, caught.value.many) == (2, True)
 
 
 @pytest.mark.parametrize("piece", ['"\\', '"', "'", '"""\\', "'''a", '\\"', '"" ', "a = [\n]\n"])

@@ -89,6 +89,10 @@ class DeviceLists(Rows):
             if user_id in self._outdated:
                 self._mark(user_id, batch)
 
+    def all_changed(self, batch: int) -> None:
+        """Remember that every list may be out of date since batch `batch`."""
+        self.changed(list(self._outdated), batch)
+
     def left(self, user_ids: Iterable[str]) -> None:
         """Track no longer who shares no encrypted room with us. What is known of their devices stays, for what they said before."""
         for user_id in user_ids:
@@ -208,9 +212,12 @@ class DeviceLists(Rows):
         self._let_nio_know(device, gone=gone)
 
     def _let_nio_know(self, device: Device, *, gone: bool) -> None:
-        """Put a device where nio looks for whom a broken Olm session is with: in memory; its own table would take the most of the time."""
+        """Put a device where nio looks for whom a broken Olm session is with: in memory; its own table would take the most of the time.
+
+        Not by its `add`, which compares a device with all that are there.
+        """
         keys = {"ed25519": device.ed25519, "curve25519": device.curve25519}
-        self._olm.device_store.add(OlmDevice(device.user_id, device.device_id, keys, deleted=gone))
+        self._olm.device_store[device.user_id][device.device_id] = OlmDevice(device.user_id, device.device_id, keys, deleted=gone)
 
     def _mark(self, user_id: str, since: int) -> None:
         self._outdated[user_id] = since

@@ -83,6 +83,18 @@ class Encryption:
                 self.rooms.learn(room_id, event, just_now=True)
         return self._receive(objects_of(object_of(raw.get("to_device")).get("events")))
 
+    def begin_anew(self, batch: int) -> None:
+        """Rely on nothing that the homeserver has said or taken: it has forgotten some of it.
+
+        Called within the transaction of the sync that tells everything anew. Keys that we had sent may never arrive, changes of others'
+        devices are not told again, and our own keys may be gone: all that is done once more, by the chores and with the next event.
+        """
+        self.devices.all_changed(batch)
+        self.rooms.forget_all_readers()
+        self._room_keys.begin_anew()
+        self._olm.account.shared = False
+        self.own_keys_changed = True
+
     def _receive(self, to_device: Sequence[dict[str, Any]]) -> set[str]:
         """Take the keys out of what was sent to our device. Anybody on any homeserver can send to it."""
         came: set[str] = set()

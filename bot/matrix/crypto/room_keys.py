@@ -278,6 +278,10 @@ class RoomKeys(Rows):
         for key in self._keys.values():
             key.shared_with -= {address for address in key.shared_with if (address[0], address[2]) == (user_id, curve25519)}
 
+    def begin_anew(self) -> None:
+        """Let a new key begin in every room."""
+        self._keys.clear()
+
     async def mend_sessions(self) -> None:
         """Begin anew the Olm sessions that broke, and let the others know by an empty message. Raises as `Server.call`."""
         broken: list[Any] = self._olm.wedged_devices

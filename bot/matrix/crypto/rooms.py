@@ -70,6 +70,11 @@ class EncryptedRooms(Rows):
         self._versions[room_id] += 1
         self._recipients.pop(room_id, None)
 
+    def forget_all_readers(self) -> None:
+        """Ask again who is to read, in every room."""
+        for room_id in {*self._known, *self._recipients}:
+            self.forget_readers(room_id)
+
     # What is known
 
     def encrypted_at(self, room_id: str, milliseconds: object) -> bool:

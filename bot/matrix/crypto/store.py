@@ -1,11 +1,18 @@
 """Rows of ours in the device's SQLite file, beside nio's own: one transaction writes both."""
 
+import sqlite3
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol, cast
 
+import peewee
+
 Dropped = Callable[[str, BaseException | str, str], None]
 """Called with kind, reason (an exception or a word of ours) and sender for everything that came from outside and could not be borne."""
+
+
+StoreTrouble = (peewee.OperationalError, sqlite3.OperationalError)
+"""What is raised by whatever writes when the disk is full, broken or read-only."""
 
 
 class _Connection(Protocol):
