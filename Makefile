@@ -29,9 +29,9 @@ test: setup
 	@$(BIN)/pytest -n 2 --dist loadfile
 
 # Killed at random, again and again, for as long as one likes; ends at the first thing lost, doubled or out of order. All that can be
-# given: make soak MINUTES=10 THINGS=300 EVERY=2.0 SEED=4711 ROUNDS=1 DATABASE=sqlite
+# given: make soak MINUTES=10 THINGS=300 EVERY=2.0 SEED=4711 ROUNDS=1 DATABASE=sqlite BOTS=3
 soak: setup
-	@$(BIN)/python -m tests.soak $(foreach name,MINUTES THINGS EVERY SEED ROUNDS DATABASE,$(if $($(name)),--$(shell echo $(name) | tr A-Z a-z) $($(name))))
+	@$(BIN)/python -m tests.soak $(foreach name,MINUTES THINGS EVERY SEED ROUNDS DATABASE BOTS,$(if $($(name)),--$(shell echo $(name) | tr A-Z a-z) $($(name))))
 
 # How we compare with what is usual, side by side in one run. Not part of the tests: how quick it is depends on the machine.
 bench: setup

@@ -312,9 +312,10 @@ class Bot:
             raise
 
     async def _unreadable(self, entry: Entry) -> None:
-        event_id = entry.source["event_id"]
-        if await self._replicas.none_can_read(event_id, self._clock.now()):
-            await self._notices.unreadable(entry.room_id, event_id, entry.source["sender"])
+        event_ids = entry.source.get("event_ids") or [entry.source["event_id"]]  # the latter in journals of an earlier version
+        for event_id in await self._replicas.none_can_read(event_ids, self._clock.now()):
+            if await self._notices.unreadable(entry.room_id, event_id, entry.source["sender"]):
+                return
 
     def _do_aside(self, work: Coroutine[Any, Any, None]) -> None:
         """Do something that nobody waits for, and log what goes wrong with it."""

@@ -109,16 +109,22 @@ class Drain:
 
     async def run(self) -> None:
         """Send until `stop()`."""
-        while not self._stopping:
-            self._woken.clear()
-            try:
-                busy = await self.send_due()
-                pause = 0.0 if busy else await self._until_something_is_due()
-            except Unavailable:
-                busy, pause = False, _AFTER_A_FAILURE
-            if not busy:
-                await self._rest(pause)
-        await asyncio.gather(*self._in_flight)
+        try:
+            while not self._stopping:
+                self._woken.clear()
+                try:
+                    busy = await self.send_due()
+                    pause = 0.0 if busy else await self._until_something_is_due()
+                except Unavailable:
+                    busy, pause = False, _AFTER_A_FAILURE
+                if not busy:
+                    await self._rest(pause)
+        except asyncio.CancelledError:
+            for task in self._in_flight:
+                task.cancel()
+            raise
+        finally:  # nobody is to take over what still leaves; `_landed` logs what went wrong
+            await asyncio.gather(*self._in_flight, return_exceptions=True)
 
     async def _until_something_is_due(self) -> float:
         async with self._database.begin() as session:
@@ -138,7 +144,7 @@ class Drain:
         """Take and start what may be sent now. Return whether anything was taken. Waits while too much is in flight."""
         while len(self._in_flight) >= self._pace.at_once:
             await asyncio.wait(self._in_flight, return_when=asyncio.FIRST_COMPLETED)
-        if self._pace.wait() > 0:
+        if self._stopping or self._pace.wait() > 0:
             return False
         free = self._pace.at_once - len(self._in_flight)
         async with self._database.begin() as session:
@@ -184,7 +190,7 @@ class Drain:
             raise
         except Exception:  # facts that cannot be read concern this row and no other; logged whole
             log.exception("delivery_not_checked", key=row.key)
-            await deliveries.release(session, row.id, retry_at=now + _LONGEST_PAUSE, note="could not be checked")
+            await deliveries.release(session, row.id, by=self._device, retry_at=now + _LONGEST_PAUSE, note="could not be checked")
             return None
         await deliveries.mark_dropped(session, row.id, unwanted, now)
         metrics.deliveries.labels("dropped").inc()
@@ -206,7 +212,8 @@ class Drain:
             event_id = await self._poster.post(row)
         except (HomeserverAway, SlowDown) as trouble:
             seconds = self._pace.failed(trouble.retry_after)
-            await self._give_back(row, str(trouble), timedelta(seconds=seconds))
+            pause = timedelta(seconds=seconds)  # and longer for one that fails again and again: it may be this room alone
+            await self._give_back(row, str(trouble), pause if trouble.retry_after else max(pause, _pause(row.attempts)))
         except ChatUnavailable as unavailable:
             await self._not_sent(row, unavailable)
         except Unavailable:
@@ -236,16 +243,17 @@ class Drain:
 
     async def _give_up(self, row: Delivery, reason: str) -> None:
         """Let it go, so that it does not block its room for ever."""
+        async with self._database.begin() as session:
+            if not await deliveries.mark_failed(session, row.id, reason, self._clock.now(), by=self._device):
+                return
         metrics.deliveries.labels("failed").inc()
         log.error("delivery_failed", key=row.key, room=row.room, reason=reason)
-        async with self._database.begin() as session:
-            await deliveries.mark_failed(session, row.id, reason, self._clock.now())
 
     async def _give_back(self, row: Delivery, reason: str, pause: timedelta) -> None:
         metrics.deliveries.labels("postponed").inc()
         log.warning("delivery_postponed", key=row.key, room=row.room, reason=reason, seconds=round(pause.total_seconds()))
         async with self._database.begin() as session:
-            await deliveries.release(session, row.id, retry_at=self._clock.now() + pause, note=reason)
+            await deliveries.release(session, row.id, by=self._device, retry_at=self._clock.now() + pause, note=reason)
 
 
 def _pause(attempts: int) -> timedelta:

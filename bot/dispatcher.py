@@ -179,7 +179,9 @@ class Dispatcher:
         minute = int(self._clock.now().timestamp()) // _MINUTE
         keys = [f"limit:{event.sender}:{each}" for each in (minute - 1, minute)]
         async with self._database.begin() as session:
-            if await self._take(session, event, "limited") and not await deliveries.known(session, keys):
+            if not await self._take(session, event, "limited"):
+                return  # another device has done it, or left it undone
+            if not await deliveries.known(session, keys):
                 ctx = await self._context(session, event, place, Roles())
                 await self._answering.write(ctx, Reply(_REFUSAL, {"message": _TOO_MUCH}, audience=EVERYONE, key=keys[-1]))
         self._limits.told(event.sender)

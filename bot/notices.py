@@ -53,20 +53,22 @@ class Notices:
         """Tell coordinators, once, that somebody has replaced our identity by one with this public key."""
         await self.tell(f"identity-replaced:{found}", _REPLACED, found=found)
 
-    async def unreadable(self, room_id: str, event_id: str, sender: str) -> None:
-        """Answer an event that could not be decrypted, once a day for each person and room; not if another device of ours has read it."""
+    async def unreadable(self, room_id: str, event_id: str, sender: str) -> bool:
+        """Answer an event that could not be decrypted, once a day for each person and room. Return False if it needs no answer: another
+        device of ours has read it."""
         now = self._clock.now()
         place = self._rooms.place(room_id)
         room = (place.key if place else None) or room_id
         key = f"unreadable:{room}:{sender}:{now.date().isoformat()}"
         async with self._database.begin() as session:
             if await handled.is_taken(session, event_id):
-                return
+                return False
             language = await rooms.language_of(session, room_id) or self._language
             said = content.message(render(_UNREADABLE, language, {"sender": sender}), key, notifies=False)
             await deliveries.add(session, key=key, room=room, content=content.in_reply_to(said, event_id, None), now=now)
         log.warning("event_unreadable", room=room, event_id=event_id, sender=sender)
         self._written()
+        return True
 
     async def standing(self, aspect: str) -> dict[str, str]:
         """Return what was noted last of each room, by key."""

@@ -116,9 +116,7 @@ class Poster:
 
     def _may_stand_there(self, row: Delivery) -> bool:
         """Whether it may have been sent in a way that the transaction id does not cover."""
-        if row.claimed_by is not None and row.claimed_by != self._device:
-            return True
-        return row.attempts > 0 and self._clock.now() - row.created_at > REMEMBERED_FOR
+        return row.look_first or (row.attempts > 0 and self._clock.now() - row.created_at > REMEMBERED_FOR)
 
     async def _content(self, row: Delivery) -> dict[str, Any]:
         if row.annotates is None:

@@ -8,7 +8,7 @@ room first, and whoever sends asks the database once more just before (`bot.post
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import structlog
@@ -57,6 +57,7 @@ class Presence:
         self._seen: dict[str, _Seen] = {}
         self._gone: set[str] = set()
         self._looked_at: float | None = None
+        self._in_good_order = False
         self._stopping = asyncio.Event()
 
     def alive(self) -> frozenset[str]:
@@ -78,16 +79,15 @@ class Presence:
     def _look(self, signs: Mapping[str, object]) -> None:
         """Take in what each device has written last. After a time in which we could not look, everybody has their time anew."""
         now = self._monotonic()
-        blind = self._looked_at is None or now - self._looked_at > self._rhythm.dead_after / 2
+        blind = self._looked_at is None or now - self._looked_at > self._rhythm.dead_after
         self._looked_at = now
         before, self._seen = self._seen, {}
         for device, sign in signs.items():
             known = before.get(device)
-            unchanged = known is not None and known.sign == sign and not blind
-            self._seen[device] = _Seen(sign, known.since, known.looks + 1) if known and unchanged else _Seen(sign, now, 1)
-        gone = {device for device, seen in self._seen.items() if self._is_silent(seen, now)} - {self._device_id}
-        if blind:
-            gone |= self._gone & signs.keys()
+            goes_on = known is not None and known.sign == sign and not blind
+            self._seen[device] = _Seen(sign, known.since, known.looks + 1) if known and goes_on else _Seen(sign, now, 1)
+        still_gone = {device for device in self._gone & signs.keys() if before[device].sign == signs[device]}
+        gone = still_gone | {device for device, seen in self._seen.items() if self._is_silent(seen, now)} - {self._device_id}
         for device in gone - self._gone:
             log.warning("device_gone", device_id=device, effect="what it had begun, others finish")
         self._gone = gone
@@ -103,15 +103,28 @@ class Presence:
         saying = asyncio.create_task(self._go_on(), name="presence")
         try:
             yield
+            self._in_good_order = (
+                True  # else something of ours may still be on its way: others notice after a while that we are gone
+            )
         finally:
             self._stopping.set()
             await saying
 
     async def _go_on(self) -> None:
+        last = 0.0
         while not self._stopping.is_set():
-            await pause(self._rhythm.every, self._stopping)
-            with suppress(*Unavailable):  # the next beat comes soon, and if we end, others notice after a while
-                await (self._sign_off() if self._stopping.is_set() else self.beat())
+            await pause(max(0.05, self._rhythm.every - last), self._stopping)
+            begun = self._monotonic()
+            try:
+                if not self._stopping.is_set():
+                    await self.beat()
+                elif self._in_good_order:
+                    await self._sign_off()
+            except Unavailable:  # logged where it came from; the next beat comes soon
+                pass
+            except Exception:  # without its signs of life, everybody would take us for dead; logged whole
+                log.exception("presence_failed")
+            last = self._monotonic() - begun
 
     async def _sign_off(self) -> None:
         async with self._database.begin() as session:

@@ -1,7 +1,7 @@
 """This process among others on the same database: who is alive, and the word that there is something to do. SQLite has one process."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 
@@ -47,12 +47,16 @@ class Replicas:
                 if self._telling is not None:
                     await self._telling
 
-    async def none_can_read(self, event_id: str, now: datetime) -> bool:
-        """Say that we cannot read an event; return whether all devices have said so. The last one to say it gets True, perhaps several."""
+    async def none_can_read(self, event_ids: Sequence[str], now: datetime) -> list[str]:
+        """Say that we cannot read these events; return those of which all devices have said so. The last to say it gets them, perhaps
+        several do."""
+        if self.presence.alone:
+            return list(event_ids)
         async with self._database.begin() as session:
-            await unreadable.report(session, event_id=event_id, device_id=self._device_id, now=now)
+            await unreadable.report(session, event_ids, device_id=self._device_id, now=now)
         async with self._database.begin() as session:  # after the commit: of two at the same moment, at least one sees both
-            return await unreadable.reporters(session, event_id) >= self.presence.alive()
+            said = await unreadable.reporters(session, event_ids)
+        return [event_id for event_id in event_ids if said[event_id] >= self.presence.alive()]
 
     def tell(self, topic: str) -> None:
         """Let the others know that there is something to look at; soon, and once for all that is told meanwhile."""

@@ -120,7 +120,7 @@ class Scheduler:
             return
         if coming is not None:
             real = real_time_in(self._clock.real_seconds_until(coming))
-            self._jobs.add_job(self._wake, DateTrigger(real), [name], id=f"next {name}", replace_existing=True)
+            self._jobs.add_job(self._wake, DateTrigger(real), [name], id=f"next {name}", replace_existing=True, **_NOW)
 
     async def look(self, policy: ReminderPolicy[Any]) -> datetime | None:
         """Write down what is due, once. Return when the next reminder comes.

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.clock import FixedClock
@@ -413,6 +414,85 @@ async def test_what_holds_for_all_rooms_is_found_out_once(
     await drain.try_again(None)
     await drain.settle()
     assert sorted(room for room, _ in rooms.said) == sorted(everywhere)
+
+
+async def test_what_another_had_begun_is_looked_for_however_often_it_fails(database: Database, clock: FixedClock) -> None:
+    """The homeserver acted on ONE's send and answered 504; TWO takes over, and its first look fails. The row then looks like its own."""
+    there = Rooms()
+
+    class Away(Rooms):
+        async def find(self, room_id: str, key: str, transaction_id: str, not_before: datetime) -> str | None:
+            del room_id, key, transaction_id, not_before
+            raise HomeserverAway("502")
+
+    await _write(database, (A, "a1"))
+    there.said.append((A, "a1"))
+    async with database.begin() as session:
+        (row,) = await deliveries.claim(session, by="ONE", now=NOW, alive=(), most=1)
+        await deliveries.release(session, row.id, by="ONE", retry_at=NOW, note="504")
+    await _drain(database, Away(), clock, "TWO").settle()
+    clock.shown += timedelta(minutes=6)
+    await _drain(database, there, clock, "TWO").settle()
+    assert (there.looked_for, there.said) == (["a1"], [(A, "a1")])
+
+
+async def test_a_room_that_seems_to_be_the_whole_homeserver_stops_no_other(database: Database, clock: FixedClock) -> None:
+    """Sends to it run into their deadline, or are cut by something on the way, as if the homeserver were away."""
+
+    class Heavy(Rooms):
+        async def send(
+            self, room_id: str, event_type: str, content: Mapping[str, object], transaction_id: str, still_ours: StillOurs
+        ) -> str | None:
+            if room_id == A:
+                raise HomeserverAway("TimeoutError")
+            return await super().send(room_id, event_type, content, transaction_id, still_ours)
+
+    rooms = Heavy()
+    await _write(database, (A, "a1"), *((f"!{n}:netz.example", f"{n}") for n in range(20)))
+    drain = _drain(database, rooms, clock)
+    for _ in range(10):
+        await drain.settle()
+        await drain.try_again(None)
+        clock.shown += timedelta(seconds=1)
+    assert len(rooms.said) == 20
+
+
+async def test_who_lost_a_row_does_not_give_it_back(database: Database) -> None:
+    """Its own send failed late, while another device is sending the row: a third must not find it free."""
+    await _write(database, (A, "a1"))
+    async with database.begin() as session:
+        (row,) = await deliveries.claim(session, by="SLOW", now=NOW, alive=(), most=1)
+        await deliveries.claim(session, by="QUICK", now=NOW, alive=["QUICK"], most=1)
+        await deliveries.release(session, row.id, by="SLOW", retry_at=NOW, note="504")
+        assert not await deliveries.mark_failed(session, row.id, "too large", NOW, by="SLOW")
+        assert await deliveries.claim(session, by="THIRD", now=NOW, alive=["QUICK", "THIRD"], most=1) == []
+        assert await deliveries.renew(session, row.id, by="QUICK", now=NOW)
+
+
+async def test_at_the_end_everything_that_leaves_is_waited_for(database: Database, clock: FixedClock) -> None:
+    """One that cannot be written down any more must not let go of the others: they would be taken over while they are being sent."""
+    begun, go = asyncio.Event(), asyncio.Event()
+
+    class Slow(Rooms):
+        async def send(
+            self, room_id: str, event_type: str, content: Mapping[str, object], transaction_id: str, still_ours: StillOurs
+        ) -> str | None:
+            begun.set()
+            await go.wait()
+            if room_id == A:
+                raise OperationalError(None, None, Exception("the database is gone"))
+            await asyncio.sleep(0.05)  # longer than the other one needs to fail
+            return await super().send(room_id, event_type, content, transaction_id, still_ours)
+
+    rooms = Slow()
+    await _write(database, (A, "a1"), (B, "b1"))
+    drain = _drain(database, rooms, clock)
+    running = asyncio.create_task(drain.run())
+    await begun.wait()
+    drain.stop()
+    go.set()
+    await running
+    assert rooms.said == [(B, "b1")]
 
 
 async def test_a_clock_that_was_wrong_does_not_stop_a_room(database: Database, rooms: Rooms, clock: FixedClock) -> None:

@@ -63,6 +63,28 @@ async def test_nobody_dies_while_the_database_stands_still(database: Database, s
     assert two.alive() == {"TWO"}, "now it had its time"
 
 
+async def test_a_slow_database_does_not_keep_the_dead_alive(database: Database, stopwatch: Stopwatch) -> None:
+    """Each look takes a second: what a dead device had taken must not lie for ever."""
+    one, two = (Presence(database, name, TOGETHER, monotonic=stopwatch) for name in ("ONE", "TWO"))
+    await _beats(stopwatch, one, two, times=3)
+    for _ in range(5):
+        await _beats(stopwatch, two)
+        stopwatch.seconds += 1
+    assert two.alive() == {"TWO"}
+
+
+async def test_the_dead_stay_dead_when_the_database_stands_still(database: Database, stopwatch: Stopwatch) -> None:
+    """Otherwise each hiccup would begin the take-over anew. Whoever has written something meanwhile lives."""
+    one, two, three = (Presence(database, name, TOGETHER, monotonic=stopwatch) for name in ("ONE", "TWO", "THREE"))
+    await _beats(stopwatch, one, two, three, times=3)
+    await _beats(stopwatch, three, times=5)
+    assert three.alive() == {"THREE"}
+    await two.beat()
+    stopwatch.seconds += 60
+    await _beats(stopwatch, three, times=2)
+    assert three.alive() == {"TWO", "THREE"}
+
+
 async def test_a_newcomer_takes_nobody_for_dead_at_once(database: Database, stopwatch: Stopwatch) -> None:
     await _beats(stopwatch, Presence(database, "ONE", TOGETHER, monotonic=stopwatch))
     two = Presence(database, "TWO", TOGETHER, monotonic=stopwatch)
@@ -78,6 +100,16 @@ async def test_whoever_ends_says_so(database: Database) -> None:
         assert "ONE" in two.alive()
     await two.beat()
     assert two.alive() == {"TWO"}
+
+
+async def test_whoever_ends_in_disorder_does_not(database: Database) -> None:
+    """Something of it may still be on its way: others wait as if it had been killed."""
+    one, two = (Presence(database, name, TOGETHER) for name in ("ONE", "TWO"))
+    with pytest.raises(RuntimeError):
+        async with one.said():
+            raise RuntimeError
+    await two.beat()
+    assert two.alive() == {"ONE", "TWO"}
 
 
 async def test_the_secret_is_made_once(database: Database) -> None:

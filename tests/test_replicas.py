@@ -17,12 +17,11 @@ async def test_only_what_no_device_can_read_is_asked_for_again(database: Databas
     one, two = (Replicas(database, database_url, name, _ignore) for name in ("ONE", "TWO"))
     for replica in (one, two, one):
         await replica.presence.beat()
-    assert not await one.none_can_read("$some", NOW)
-    assert not await two.none_can_read("$other", NOW)
-    assert await two.none_can_read("$some", NOW)
+    assert await one.none_can_read(["$some", "$more"], NOW) == []
+    assert await two.none_can_read(["$other", "$more"], NOW) == ["$more"]
 
 
 async def test_a_device_alone_speaks_for_itself(database: Database, database_url: str) -> None:
     one = Replicas(database, database_url, "ONE", _ignore)
     await one.presence.beat()
-    assert await one.none_can_read("$some", NOW)
+    assert await one.none_can_read(["$some", "$more"], NOW) == ["$some", "$more"]

@@ -321,6 +321,6 @@ async def test_what_is_being_sent_stays_until_it_is_given_back(database: Databas
     assert await device.moves.settle()  # it wants to look again in a moment
     assert await said(database) == [("!direct", "eins"), (NEW, "zwei")]
     async with database.begin() as session:
-        await deliveries.release(session, taken.id, retry_at=MORNING, note="")
+        await deliveries.release(session, taken.id, by="DEVICE", retry_at=MORNING, note="")
     assert not await device.moves.settle()
     assert await said(database) == [(NEW, "eins"), (NEW, "zwei")]

@@ -1,7 +1,7 @@
 """Deliveries: everything that is to be said in a room, once, and what became of it."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -31,6 +31,7 @@ class Delivery:
     attempts: int
     claimed_by: str | None
     claimed_at: datetime | None
+    look_first: bool
     outcome: str | None
     event_id: str | None
     done_at: datetime | None
@@ -114,7 +115,7 @@ async def claim(
 
     A row that another device has taken is left to it while it is among those `alive`. A room whose oldest row waits for another try waits
     with it, so that the order in a room is kept. `in_flight`: what the caller is sending already. Without `reminders`, a room whose oldest
-    row is one waits. The rows come back as they were before the claim.
+    row is one waits. The rows come back as they were before the claim, but for `look_first`.
     """
     others = [device for device in alive if device != by]
     waiting = deliveries.alias()
@@ -130,14 +131,20 @@ async def claim(
             sa.or_(deliveries.c.claimed_at.is_(None), deliveries.c.claimed_by.is_(None), deliveries.c.claimed_by.not_in(others)),
         )
         .where(sa.true() if reminders else deliveries.c.policy.is_(None))
-        .order_by(deliveries.c.id)
+        # What has not failed yet goes first: a room that cannot be sent to must not come before all others again and again.
+        .order_by(deliveries.c.retry_at.asc().nulls_first(), deliveries.c.attempts, deliveries.c.id)
         .limit(most)
         .with_for_update(skip_locked=True)
     )
     rows = [_from_row(row) for row in await session.execute(query)]
     if rows:
         taken = deliveries.update().where(deliveries.c.id.in_([row.id for row in rows]))
-        await session.execute(taken.values(claimed_by=by, claimed_at=now, attempts=deliveries.c.attempts + 1))
+        begun_elsewhere = sa.and_(deliveries.c.claimed_by.is_not(None), deliveries.c.claimed_by != by)
+        look_first = sa.or_(deliveries.c.look_first, begun_elsewhere)  # for good: our own tries may all fail before the look
+        await session.execute(
+            taken.values(claimed_by=by, claimed_at=now, attempts=deliveries.c.attempts + 1, look_first=look_first)
+        )
+        rows = [replace(row, look_first=row.look_first or row.claimed_by not in (None, by)) for row in rows]
     return rows
 
 
@@ -158,14 +165,21 @@ async def mark_dropped(session: AsyncSession, delivery_id: int, note: str, now: 
     await _finish(session, delivery_id, now, outcome=DROPPED, note=note)
 
 
-async def mark_failed(session: AsyncSession, delivery_id: int, note: str, now: datetime) -> None:
-    """Record that it can never be said, and why."""
+async def mark_failed(session: AsyncSession, delivery_id: int, note: str, now: datetime, *, by: str) -> bool:
+    """Record that it can never be said, and why. Return False if another device has taken it over meanwhile: then it is theirs."""
+    if not await renew(session, delivery_id, by=by, now=now):
+        return False
     await _finish(session, delivery_id, now, outcome=FAILED, note=note)
+    return True
 
 
-async def release(session: AsyncSession, delivery_id: int, *, retry_at: datetime, note: str) -> None:
-    """Give it back for another try at `retry_at`. Who tried stays written: it may have been sent all the same."""
-    await _write(session, delivery_id, claimed_at=None, retry_at=retry_at, note=note)
+async def release(session: AsyncSession, delivery_id: int, *, by: str, retry_at: datetime, note: str) -> None:
+    """Give it back for another try at `retry_at`, unless another device has taken it over meanwhile.
+
+    Who tried stays written: it may have been sent all the same.
+    """
+    ours = sa.and_(deliveries.c.id == delivery_id, deliveries.c.claimed_by == by, deliveries.c.done_at.is_(None))
+    await session.execute(deliveries.update().where(ours).values(claimed_at=None, retry_at=retry_at, note=note))
 
 
 async def say_instead(session: AsyncSession, delivery_id: int, content: Mapping[str, object]) -> None:

@@ -171,6 +171,8 @@ deliveries = _table(
     sa.Column("claimed_by", sa.Text),
     sa.Column("claimed_at", UTCDateTime),
     sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    # Another device, or another version, had begun with it: it may stand in its room under an id that ours does not cover.
+    sa.Column("look_first", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("retry_at", UTCDateTime),
     sa.Column("done_at", UTCDateTime),
     sa.Column("outcome", sa.Text),  # sent, dropped, failed

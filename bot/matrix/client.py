@@ -14,7 +14,6 @@ from typing import Any, cast
 from urllib.parse import quote
 
 import aiohttp
-import structlog
 from nio import AsyncClient, AsyncClientConfig, SyncResponse
 from nio.store import SqliteStore
 
@@ -23,8 +22,6 @@ from bot.matrix.crypto.guards import guard
 from bot.matrix.crypto.server import API, AWAY, LOGGED_OUT, errcode, refusal, wait_of, with_wait
 from bot.matrix.events import room_path
 from bot.matrix.reachability import Reachability
-
-log = structlog.get_logger(__name__)
 
 OPEN_JOIN_RULES = {"public", "knock", "knock_restricted"}
 _JSON = "application/json"
@@ -77,14 +74,21 @@ class GuardedClient(AsyncClient):
         self.shut_out = asyncio.Event()  # set when the homeserver does not know our token any more, for good
         self._renewing, self._probing = asyncio.Lock(), asyncio.Lock()
         self._probed_at = 0.0
+        self._hung_up = False
         self._under_way: dict[asyncio.Timeout, float] = {}  # requests, with the moment when each had begun
 
     def resume(self, access_token: str) -> object:
         """Load the device's store and return its database."""
         self.restore_login(self.user, self.device_id or "", access_token)
+        self._hung_up = False
         guard(self.olm)
         store: Any = self.store
         return store.database
+
+    async def close(self) -> None:
+        """Hang up. What is asked afterwards is not answered: the process ends, and somebody was in the middle of something."""
+        self._hung_up = True
+        await super().close()
 
     def digest(self, sync: SyncResponse) -> None:
         """Let nio take from a sync what it needs: its rooms, and the keys that were sent to us. Within the caller's transaction."""
@@ -107,9 +111,9 @@ class GuardedClient(AsyncClient):
         """
         return await self._ask(method, f"{api}{path}", _json_of(body), seconds=seconds)
 
-    async def insist(self, path: str, *, api: str = API, seconds: float = 30) -> dict[str, Any]:
+    async def insist(self, path: str, *, seconds: float = 30) -> dict[str, Any]:
         """Get something, even while the homeserver is away: for the sync loop, which finds out when it is back. Raises as `call`."""
-        status, answer = await self._ask("GET", f"{api}{path}", None, seconds=seconds, always=True)
+        status, answer = await self._ask("GET", f"{API}{path}", None, seconds=seconds, always=True)
         return _good(status, answer)
 
     async def upload_media(self, data: bytes, mimetype: str) -> str:
@@ -172,6 +176,8 @@ class GuardedClient(AsyncClient):
         always: bool = False,
     ) -> tuple[int, dict[str, Any]]:
         headers = {"Content-Type": mimetype} | ({"Authorization": f"Bearer {token}"} if token else {})
+        if self._hung_up:
+            raise HomeserverAway("we have hung up")
         reachability = self.reachability
         if reachability is None:
             return await _exchange(self, method, path, data, headers, seconds)
@@ -182,11 +188,11 @@ class GuardedClient(AsyncClient):
                     status, answer = await _exchange(self, method, path, data, headers, seconds)
         except TimeoutError as error:  # by `let_go`
             raise HomeserverAway("no answer since before the homeserver was away") from error
-        except HomeserverAway as error:
-            await self._look_whether_it_is_there(error)
+        except HomeserverAway:
+            await self._look_whether_it_is_there()
             raise
         if _says_it_is_away(status, answer):
-            await self._look_whether_it_is_there(HomeserverAway(f"HTTP {status}"))
+            await self._look_whether_it_is_there()
         else:
             reachability.answered()
         return status, answer
@@ -209,13 +215,12 @@ class GuardedClient(AsyncClient):
             raise HomeserverAway(f"HTTP {status}")
         return status, answer
 
-    async def _look_whether_it_is_there(self, error: HomeserverAway) -> None:
+    async def _look_whether_it_is_there(self) -> None:
         """Get a second opinion on what looks as if the homeserver were away: that may be so with one sort of requests only."""
         reachability, failed_at = self.reachability, time.monotonic()
         async with self._probing:
-            if reachability is None or not reachability.is_there() or self._probed_at > failed_at:
-                return  # others have found out meanwhile
-            log.debug("request_failed", reason=str(error))
+            if reachability is None or not reachability.is_there() or self._probed_at > failed_at or self._hung_up:
+                return  # others have found out meanwhile, or nobody wants to know
             with suppress(ChatUnavailable, LoginFailed):
                 await self.probe()
             self._probed_at = time.monotonic()

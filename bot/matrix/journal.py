@@ -79,8 +79,8 @@ ORDER BY part, count(*) OVER (PARTITION BY {_INVITER}), seq LIMIT ?
 class Entry:
     """Something that came and is not done. `source`: the event, as it would have come without encryption.
 
-    `kind`: `event`; `event:<flaw>` for one that must not be obeyed, and why (`bot.command.Message.flaw`); `invite`; `left` for a room that we
-    came out of; `unreadable` for one that could not be decrypted in time; `verification`.
+    `kind`: `event`; `event:<flaw>` for one that must not be obeyed, and why (`bot.command.Message.flaw`); `invite`; `left` for a room that
+    we came out of; `unreadable` for one that could not be decrypted in time; `verification`.
     """
 
     seq: int
@@ -372,18 +372,18 @@ class Journal(Rows):
     def give_word(self, before: float) -> int:
         """Make an entry `unreadable` for each sender of whom something in a room has been kept since `before`; return how many.
 
-        The events stay, for whoever wants to know which rooms cannot be read.
+        Its `source` names the sender and the `event_ids`, oldest first. The events stay: it can be asked which rooms cannot be read.
         """
-        due = self._all(
-            "SELECT event_id, room_id, sender, batch, min(seq) FROM journal_unreadable WHERE since <= ? AND told = 0"
-            " GROUP BY room_id, sender",
-            before,
-        )
+        due: dict[tuple[str, str], list[tuple[str, int]]] = {}
+        columns = "SELECT room_id, sender, event_id, batch FROM journal_unreadable"
+        for room_id, sender, event_id, batch in self._all(f"{columns} WHERE since <= ? AND told = 0 ORDER BY seq", before):
+            due.setdefault((room_id, sender), []).append((event_id, batch))
         if due:
             with self.transaction():
-                for event_id, room_id, sender, batch, _seq in due:
-                    source = {"event_id": event_id, "sender": sender}
-                    self.add(event_id=f"unreadable:{event_id}", room_id=room_id, kind="unreadable", source=source, batch=batch)
+                for (room_id, sender), events in due.items():
+                    oldest, batch = events[0]
+                    source = {"event_ids": [event_id for event_id, _ in events], "sender": sender}
+                    self.add(event_id=f"unreadable:{oldest}", room_id=room_id, kind="unreadable", source=source, batch=batch)
                 self._run("UPDATE journal_unreadable SET told = 1 WHERE since <= ?", before)
         return len(due)
 

@@ -16,7 +16,6 @@ _BACK_WITHIN = 60.0
 """Seconds for which a question waits for a homeserver that is away, before it is put off."""
 
 
-
 class HomeserverMembership:
     """Asks `joined_members`: it refuses where a plain state read would answer with what was true before we were thrown out."""
 

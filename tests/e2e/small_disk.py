@@ -20,16 +20,20 @@ class SmallDisk:
         self._inside = inside
         self._ballast = seen / "ballast"
 
-    def fill(self) -> None:
-        """Take all the room that is left."""
+    def fill(self, leave: int = 0) -> None:
+        """Take all the room there is, but so many bytes."""
         with self._ballast.open("ab", buffering=0) as ballast:
             for size in (2**20, 2**12):
                 try:
-                    while True:
+                    while self._free() >= leave + size:
                         ballast.write(bytes(size))
                 except OSError as error:
                     if error.errno != errno.ENOSPC:
                         raise
+
+    def _free(self) -> int:
+        found = os.statvfs(self.seen)
+        return found.f_bavail * found.f_frsize
 
     def free(self) -> None:
         """Give it back."""

@@ -43,6 +43,14 @@ def _http(body: bytes, status: int, headers: Mapping[str, str]) -> bytes:
     return head.encode() + b"\r\n\r\n" + body
 
 
+def brief(value: object) -> str | None:
+    """Return an answer in short, as the name of a test."""
+    if not isinstance(value, bytes):
+        return None
+    head, _, body = value.partition(b"\r\n\r\n")
+    return f"{head[9:12].decode()} {body[:60].decode(errors='replace')}"
+
+
 @asynccontextmanager
 async def answering(reply: Reply) -> AsyncGenerator[str]:
     """Listen, and give the address. Each connection is for one request."""

@@ -21,7 +21,7 @@ from bot.errors import (
 )
 from bot.matrix.client import GuardedClient, log_in
 from bot.matrix.reachability import NotAsked, Reachability
-from tests.matrix.homeserver import Asked, answering, raw, said
+from tests.matrix.homeserver import Asked, answering, brief, raw, said
 
 HTML = b"<html><body>502 Bad Gateway</body></html>"
 ERROR = {"errcode": "M_UNKNOWN", "error": "Internal server error"}
@@ -101,6 +101,7 @@ async def outcome(client: GuardedClient) -> tuple[type[NetzwartError], float | N
         (said(LIMITED, 429), SlowDown),
         (raw(HTML, 429), SlowDown),
     ],
+    ids=brief,
 )
 async def test_what_an_answer_means(
     homeserver: Homeserver, client: GuardedClient, answer: bytes | None, kind: type[NetzwartError]
@@ -131,6 +132,7 @@ async def test_what_an_answer_means(
         (raw(b'{"errcode": "M_LIMIT_EXCEEDED", "retry_after_ms": Infinity}', 429), None),
         (said(LIMITED, 429), None),
     ],
+    ids=brief,
 )
 async def test_how_long_to_wait(homeserver: Homeserver, client: GuardedClient, answer: bytes, seconds: float | None) -> None:
     """In the body or in the header, as seconds or as a date; not without a pause, and not longer than five minutes."""
@@ -145,7 +147,7 @@ async def test_a_date_to_wait_for(homeserver: Homeserver, client: GuardedClient)
     assert 55 < seconds <= 60
 
 
-@pytest.mark.parametrize("answer", [None, raw(HTML), said(ERROR, 503)])
+@pytest.mark.parametrize("answer", [None, raw(HTML), said(ERROR, 503)], ids=brief)
 async def test_away_for_one_is_away_for_all(homeserver: Homeserver, client: GuardedClient, answer: bytes | None) -> None:
     """Who waits is not let through; who insists, is; and an answer opens it for everybody."""
     homeserver.answer = answer
@@ -163,7 +165,7 @@ async def test_away_for_one_is_away_for_all(homeserver: Homeserver, client: Guar
     await client.call("GET", "/x")
 
 
-@pytest.mark.parametrize("answer", [None, raw(HTML), raw(HTML, 502), said(ERROR, 503)])
+@pytest.mark.parametrize("answer", [None, raw(HTML), raw(HTML, 502), said(ERROR, 503)], ids=brief)
 async def test_away_for_one_sort_of_requests_is_not_away(
     homeserver: Homeserver, client: GuardedClient, answer: bytes | None
 ) -> None:
@@ -180,7 +182,9 @@ async def test_away_for_one_sort_of_requests_is_not_away(
     await client.call("GET", "/y")
 
 
-@pytest.mark.parametrize("answer", [said(ERROR, 500), said(LIMITED, 429), raw(HTML, 413), said({"errcode": "M_FORBIDDEN"}, 403)])
+@pytest.mark.parametrize(
+    "answer", [said(ERROR, 500), said(LIMITED, 429), raw(HTML, 413), said({"errcode": "M_FORBIDDEN"}, 403)], ids=brief
+)
 async def test_refused_for_one_is_no_matter_of_the_others(homeserver: Homeserver, client: GuardedClient, answer: bytes) -> None:
     homeserver.answer = answer
     await outcome(client)
@@ -224,6 +228,14 @@ async def test_nobody_waits_for_what_went_into_a_black_hole(homeserver: Homeserv
     nothing.set()
 
 
+async def test_what_is_asked_after_we_have_hung_up_is_not_answered(client: GuardedClient) -> None:
+    """While the process ends. It must not look like a mistake of ours."""
+    await client.call("GET", "/x")
+    await client.close()
+    with pytest.raises(HomeserverAway):
+        await client.call("GET", "/x")
+
+
 async def test_a_token_that_expired_is_renewed_once_for_all(homeserver: Homeserver, client: GuardedClient) -> None:
     """Ten requests find out at once. All are answered in the end, and the device stays the same."""
 
@@ -254,6 +266,7 @@ async def test_a_token_that_expired_is_renewed_once_for_all(homeserver: Homeserv
         (said(ERROR, 500), ChatUnavailable, False),
         (raw(HTML, 502), HomeserverAway, False),
     ],
+    ids=brief,
 )
 async def test_when_it_cannot_be_renewed(
     homeserver: Homeserver, client: GuardedClient, login: bytes, kind: type[NetzwartError], *, final: bool

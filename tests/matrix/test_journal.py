@@ -109,6 +109,9 @@ def test_each_sender_is_told_once_a_room(journal: Journal) -> None:
     _keep(journal, "$5", now=200)
 
     assert [journal.give_word(150), journal.give_word(150)] == [3, 0]
+    first = journal.next_in(A)
+    assert first is not None
+    assert first.source == {"sender": "@a:x", "event_ids": ["$1", "$2"]}, "another device may be able to read one of them"
 
     assert _work_off(journal, A) == ["unreadable:$1", "unreadable:$3"]
     assert _work_off(journal, B) == ["unreadable:$4"]

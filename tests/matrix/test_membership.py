@@ -12,7 +12,7 @@ from bot.matrix import membership
 from bot.matrix.client import GuardedClient
 from bot.matrix.membership import HomeserverMembership
 from bot.matrix.reachability import NotAsked, Reachability
-from tests.matrix.homeserver import Asked, answering, raw, said
+from tests.matrix.homeserver import Asked, answering, brief, raw, said
 
 ROOM = "!room:x"
 JOINED = said({"joined": {"@karla:x": {}}})
@@ -63,7 +63,7 @@ async def test_a_homeserver_that_comes_and_goes_is_asked_until_it_answers(
     assert asking.result() == {"@karla:x"}
 
 
-@pytest.mark.parametrize("answer", [said({}, 500), said({"errcode": "M_LIMIT_EXCEEDED"}, 429), said({"joined": []})])
+@pytest.mark.parametrize("answer", [said({}, 500), said({"errcode": "M_LIMIT_EXCEEDED"}, 429), said({"joined": []})], ids=brief)
 async def test_a_homeserver_that_is_there_and_does_not_say_it_is_believed(
     homeserver: Homeserver, members: HomeserverMembership, answer: bytes
 ) -> None:

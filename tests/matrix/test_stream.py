@@ -18,7 +18,7 @@ from bot.matrix.journal import Gap, Journal
 from bot.matrix.login import TokenExpired, opened
 from bot.matrix.session import Session
 from bot.matrix.sync import SyncLoop
-from tests.matrix.homeserver import Asked, Json, answering, raw, said
+from tests.matrix.homeserver import Asked, Json, answering, brief, raw, said
 
 BOT, ROOM = "@bot:x", "!room:x"
 ERROR = {"errcode": "M_UNKNOWN", "error": "Internal server error"}
@@ -170,7 +170,9 @@ async def test_a_homeserver_that_is_away_is_looked_for_with_little(device: Devic
     assert len(device.recovered) == 1
 
 
-@pytest.mark.parametrize("answer", [said(ERROR, 500), said(ERROR, 403), said({}, 404), said({"rooms": {}}), raw(b"<html>", 502)])
+@pytest.mark.parametrize(
+    "answer", [said(ERROR, 500), said(ERROR, 403), said({}, 404), said({"rooms": {}}), raw(b"<html>", 502)], ids=brief
+)
 async def test_other_failures_do_not_cost_our_place(device: Device, homeserver: Homeserver, answer: bytes) -> None:
     """However often they come."""
     with structlog.testing.capture_logs() as log:
@@ -193,7 +195,7 @@ FORGOTTEN = [
 ]
 
 
-@pytest.mark.parametrize("answer", FORGOTTEN)
+@pytest.mark.parametrize("answer", FORGOTTEN, ids=brief)
 async def test_a_place_that_leads_nowhere_is_given_up(device: Device, homeserver: Homeserver, answer: bytes) -> None:
     """Everything is asked for anew; what we have seen is not taken again, what we have not seen is; and then it goes on from there."""
     with structlog.testing.capture_logs() as log:
@@ -235,6 +237,7 @@ async def test_no_two_requests_for_everything_are_the_same(device: Device, homes
         (said({"errcode": "M_UNRECOGNIZED"}, 404), ["s5_1"]),
         (said(ERROR, 500), ["s5_1"]),
     ],
+    ids=brief,
 )
 @pytest.mark.usefixtures("device")
 async def test_after_a_start_its_memory_is_tested(
@@ -327,7 +330,9 @@ async def test_nothing_that_it_forgot_is_relied_on(device: Device, homeserver: H
     assert device.encryption.own_keys_changed
 
 
-@pytest.mark.parametrize(("answer", "seconds"), [(said({}, 429, Retry_After="60"), 60), (said({}, 503, Retry_After="60"), 30)])
+@pytest.mark.parametrize(
+    ("answer", "seconds"), [(said({}, 429, Retry_After="60"), 60), (said({}, 503, Retry_After="60"), 30)], ids=brief
+)
 async def test_it_waits_for_as_long_as_it_is_asked_to(device: Device, answer: bytes, seconds: float) -> None:
     await device.turns(answer)
     assert device.loop._pause == seconds

@@ -8,8 +8,6 @@ down_revision = "0002"
 branch_labels = None
 depends_on = None
 
-_BEFORE = "a version that gave other transaction ids"
-
 
 def upgrade() -> None:
     op.create_table(
@@ -46,12 +44,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("event_id", "device_id", name=op.f("pk_unreadable_events")),
     )
     op.add_column("broadcasts", sa.Column("send_at", sa.DateTime(timezone=True)))
-    # What may have been sent under another id is to be looked for in its room first, as if another device had sent it.
-    tried = sa.text("UPDATE deliveries SET claimed_by = :before WHERE attempts > 0 AND done_at IS NULL")
-    op.execute(tried.bindparams(before=_BEFORE))
+    op.add_column("deliveries", sa.Column("look_first", sa.Boolean(), nullable=False, server_default=sa.false()))
+    # What may have been sent under another id, as the versions before gave them, is to be looked for in its room first.
+    op.execute("UPDATE deliveries SET look_first = true WHERE attempts > 0 AND done_at IS NULL")
 
 
 def downgrade() -> None:
+    op.drop_column("deliveries", "look_first")
     op.drop_column("broadcasts", "send_at")
     for table in ("unreadable_events", "room_moves", "installation", "devices"):
         op.drop_table(table)
