@@ -112,9 +112,10 @@ class Drain:
         try:
             while not self._stopping:
                 self._woken.clear()
+                looked_at = self._clock.now()
                 try:
                     busy = await self.send_due()
-                    pause = 0.0 if busy else await self._until_something_is_due()
+                    pause = 0.0 if busy else await self._until_something_is_due(looked_at)
                 except Unavailable:
                     busy, pause = False, _AFTER_A_FAILURE
                 if not busy:
@@ -126,11 +127,13 @@ class Drain:
         finally:  # nobody is to take over what still leaves; `_landed` logs what went wrong
             await asyncio.gather(*self._in_flight, return_exceptions=True)
 
-    async def _until_something_is_due(self) -> float:
+    async def _until_something_is_due(self, looked_at: datetime) -> float:
+        """Return the seconds until the next look. `looked_at`: what has become due since was not seen."""
+        if (wait := self._pace.wait()) > 0:
+            return wait
         async with self._database.begin() as session:
-            again = await deliveries.next_retry(session, self._clock.now())
-        due = self._look_every if again is None else min(self._look_every, self._clock.real_seconds_until(again))
-        return max(due, self._pace.wait())
+            again = await deliveries.next_retry(session, looked_at)
+        return self._look_every if again is None else min(self._look_every, self._clock.real_seconds_until(again))
 
     async def _rest(self, seconds: float) -> None:
         """Wait until something is written down or a room is free again, at most so long."""

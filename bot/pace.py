@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 8.0
-_LONGEST_WHEN_TOLD = 300.0
+_SHORTEST, _LONGEST_WHEN_TOLD = 0.2, 300.0
 
 
 class Pace:
@@ -39,7 +39,7 @@ class Pace:
     def failed(self, retry_after: float | None = None) -> float:
         """Nothing can be sent now, to no room. `retry_after`: seconds, if the homeserver said so. Return for how long nothing will be."""
         doubled = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(self._failures, 10))
-        told = None if retry_after is None else min(retry_after, _LONGEST_WHEN_TOLD)
+        told = None if retry_after is None else min(max(retry_after, _SHORTEST), _LONGEST_WHEN_TOLD)
         seconds = (doubled if told is None else told) * random.uniform(1.0, 1.25)  # noqa: S311  (spreads retries, guards nothing)
         if self.wait() == 0:
             self._failures += 1  # what was in flight together failed together: once

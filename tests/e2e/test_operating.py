@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 import sqlalchemy as sa
 
-from bot import app
+from bot import app, room_watch
 from bot.clock import SystemClock
 from bot.config import load_config
 from bot.db.engine import connect
@@ -218,17 +218,18 @@ async def test_another_time_needs_a_homeserver_of_its_own(another: Bot) -> None:
 
 async def test_the_database_is_away_while_it_looks_after_its_rooms(another: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
     """It looks every minute, here more often; a database that is away for a while does not end it."""
-    monkeypatch.setattr(app, "_SETTLE_EVERY", 0.05)
+    for pause in ("_EVERY", "_AGAIN_IN", "_AT_MOST_EVERY"):
+        monkeypatch.setattr(room_watch, pause, 0.05)
     looked: asyncio.Queue[None] = asyncio.Queue()
-    settle = app.Bot._settle_rooms
+    settle = room_watch.RoomWatch.settle
 
-    async def settle_noticed(bot: app.Bot) -> None:
+    async def settle_noticed(watch: room_watch.RoomWatch) -> None:
         try:
-            await settle(bot)
+            await settle(watch)
         finally:
             looked.put_nowait(None)
 
-    monkeypatch.setattr(app.Bot, "_settle_rooms", settle_noticed)
+    monkeypatch.setattr(room_watch.RoomWatch, "settle", settle_noticed)
     url = another.settings["database"]["url"]
     await another.do("migrate")
     umask = os.umask(0o077)
