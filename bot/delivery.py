@@ -176,10 +176,12 @@ class Drain:
 
     def _landed(self, task: asyncio.Task[None]) -> None:
         self._in_flight.pop(task)
-        if task.cancelled() or task.exception() is None:
+        if task.cancelled() or (error := task.exception()) is None:
             self._woken.set()
-        else:  # not woken: the next look comes by itself, and what cannot be written down must not spin
-            log.error("delivery_task_failed", task=task.get_name(), exc_info=task.exception())
+            return
+        if not isinstance(error, Unavailable):  # that one is logged where it comes from
+            log.error("delivery_task_failed", task=task.get_name(), exc_info=error)
+        asyncio.get_running_loop().call_later(_AFTER_A_FAILURE, self._woken.set)  # what cannot be written down must not spin
 
     async def _check(self, session: AsyncSession, row: Delivery, now: datetime) -> Delivery | None:
         """Return the row as it is to be said, None if it is not."""
