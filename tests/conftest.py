@@ -26,6 +26,20 @@ BACKENDS = ("sqlite", "postgresql")
 _numbers = itertools.count(1)
 
 
+_LONGEST_FIRST = ("e2e/test_faults.py", "crashes/", "e2e/", "foreign/", "soak/", "model/", "demo/")
+"""Files that take a minute or so. Two workers take whole files in this order: the last ones had better be short."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first; within a file, nothing changes."""
+
+    def place(item: pytest.Item) -> int:
+        path = item.path.relative_to(Path(__file__).parent).as_posix()
+        return next((number for number, part in enumerate(_LONGEST_FIRST) if path.startswith(part)), len(_LONGEST_FIRST))
+
+    items.sort(key=place)
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def homeserver(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Homeserver]:
     """One Synapse for the whole run. Names of people and rooms must be unique within it."""
