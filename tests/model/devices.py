@@ -244,7 +244,8 @@ class Line:
             await around.hop()
             self._device.passes("send")
             await around.interlude(self._device)
-            trouble = self._trouble(room_id, key, related="m.relates_to" in content and event_type != "m.reaction")
+            related = "m.relates_to" in content and event_type != "m.reaction"
+            trouble = self._trouble(room_id, key, sends=True, related=related)
             claimed_by = await around.claimed_by(key)
             if not await still_ours():
                 return None
@@ -257,10 +258,10 @@ class Line:
             await around.hop()
             return event.event_id
 
-    def _trouble(self, room_id: str, key: str, *, related: bool) -> Trouble | None:
+    def _trouble(self, room_id: str, key: str, *, sends: bool, related: bool = False) -> Trouble | None:
         """Return the trouble that there will be when all is done. Raises if there is some before."""
         try:
-            trouble = self._around.homeserver.next_trouble(room_id)
+            trouble = self._around.homeserver.next_trouble(room_id, sends=sends)
             if trouble and not trouble.acts:
                 raise trouble.error
         except (Forbidden, NeverAccepted) as error:
@@ -277,7 +278,7 @@ class Line:
         with self._around.working_at(key, self._device):
             await self._around.hop()
             self._device.passes("find")
-            if trouble := self._trouble(room_id, key, related=False):
+            if trouble := self._trouble(room_id, key, sends=False):
                 raise trouble.error
             oldest = homeserver.now - (datetime.now(UTC) - not_before).total_seconds()
             ours = (event for event in homeserver.timeline(room_id) if event.transaction == transaction_id and event.at >= oldest)

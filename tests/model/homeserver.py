@@ -82,13 +82,18 @@ class Homeserver:
         """Return the events of a room, oldest first."""
         return [event for event in self.stream if event.room_id == room_id]
 
-    def next_trouble(self, room_id: str) -> Trouble | None:
-        """Return what the call that is made now meets. Raises `ChatRefused` where we may not be, or not speak."""
+    def next_trouble(self, room_id: str, *, sends: bool) -> Trouble | None:
+        """Return what the call that is made now meets. Raises `ChatRefused` where we may not be, or not speak.
+
+        Whoever does not send but looks is not told that something will never be accepted.
+        """
         if room_id in self.left:
             raise ChatRefused("we are not in this room")
-        if room_id in self.powerless:
+        if room_id in self.powerless and sends:
             raise Forbidden("you may not")
-        return self.troubles.popleft() if self.troubles else None
+        if not self.troubles or (self.troubles[0] is Trouble.NEVER and not sends):
+            return None
+        return self.troubles.popleft()
 
     def new_id(self) -> str:
         """Return an event id that there has never been."""
