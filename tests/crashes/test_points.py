@@ -20,8 +20,8 @@ from tests.crashes.story import (
     reminders,
     strangers,
 )
-from tests.crashes.traps import PointGoneError, function_of
 from tests.e2e.running import BREMEN
+from tests.nursery.traps import PointGoneError, function_of
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")

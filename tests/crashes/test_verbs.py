@@ -16,9 +16,9 @@ from bot.domain.network import Network
 from bot.network_file import read_network
 from tests.conftest import BACKENDS
 from tests.conversation import EXAMPLE, MORNING, example_network
-from tests.crashes.nursery import Nursery
 from tests.e2e.conftest import Databases
 from tests.e2e.running import Bot
+from tests.nursery.nursery import Nursery
 
 OLDEST = "0001"
 

@@ -1,7 +1,7 @@
 """A database for a module's bot, empty, on the backend that the module asks for."""
 
 import itertools
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import TypeAlias
@@ -10,9 +10,19 @@ import psycopg
 import pytest
 
 from tests.conftest import async_url
+from tests.e2e.running import Launching
+from tests.nursery.nursery import Nursery
 
 Databases: TypeAlias = Callable[[str, Path], AbstractAsyncContextManager[str]]
 _numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_starts(nursery: Nursery) -> Iterator[None]:
+    """Bots come from the nursery, unless a test gives them another launcher."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Launching, "launcher", staticmethod(nursery.launch))
+        yield
 
 
 @pytest.fixture(scope="session")

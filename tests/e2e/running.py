@@ -78,19 +78,25 @@ async def launched(arguments: Sequence[str], folder: Path) -> Child:
     return await start_leashed([sys.executable, "-m", "bot", *arguments], folder=folder, output=PIPE)
 
 
+class Launching:
+    """How a bot is started unless its test says otherwise. Within pytest that is a nursery's way: half of a start is imports."""
+
+    launcher: Launcher = staticmethod(launched)
+
+
 class Bot:
     """`netzwart` with its configuration in `folder`. Everything that `run` says is in `log`, one object a line.
 
     `settings` are the tables of the configuration; change them, or the `launcher`, before a start.
     """
 
-    def __init__(self, folder: Path, settings: dict[str, Json], launcher: Launcher = launched) -> None:
+    def __init__(self, folder: Path, settings: dict[str, Json], launcher: Launcher | None = None) -> None:
         self.folder = folder
         self.settings = settings
         self.config = folder / "config.toml"
         self.state = folder / "state"
         self.log: list[Json] = []
-        self.launcher = launcher
+        self.launcher = launcher or Launching.launcher
         self._process: Child | None = None
         self._reading: asyncio.Task[None] | None = None
         self._news = asyncio.Condition()

@@ -22,7 +22,7 @@ from bot.rendering import catalogue
 from bot.verbs.check import check
 from tests.e2e.between import Between
 from tests.e2e.conftest import Databases
-from tests.e2e.running import BAYERN, BREMEN, COORDINATION, HESSEN, WITHIN, Bot, Net, fill, free_port, network, send_raw
+from tests.e2e.running import BAYERN, BREMEN, COORDINATION, HESSEN, WITHIN, Bot, Net, fill, free_port, launched, network, send_raw
 
 PASSWORD = "geheim \"\\ ' ü %s 🔑 {x}"
 SAID = "Geheimnisvollerweise"
@@ -43,6 +43,7 @@ async def net(
     """The network with its bot at work, which says everything that it can say about it."""
     folder = tmp_path_factory.mktemp("operating")
     async with databases("sqlite", folder) as url, network(homeserver, folder, url, password=PASSWORD) as net:
+        net.bot.launcher = launched
         net.bot.settings["matrix"]["homeserver"] = between.url
         net.bot.settings["log"]["level"] = "debug"
         await net.bot.start()
@@ -57,7 +58,7 @@ def another(net: Net, tmp_path: Path) -> Bot:
     settings["matrix"]["homeserver"] = net.homeserver.url
     settings["matrix"]["state_dir"] = str(tmp_path / "state")
     settings["database"]["url"] = f"sqlite+aiosqlite:///{tmp_path / 'netzwart.sqlite'}"
-    return Bot(tmp_path, settings)
+    return Bot(tmp_path, settings, launched)
 
 
 # A bot at work

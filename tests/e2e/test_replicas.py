@@ -14,6 +14,7 @@ from aiohttp import web
 
 from bot.db.tables import reports, submissions
 from bot.demo.homeserver import Homeserver
+from bot.demo.reading import Seen
 from tests.e2e.between import Between, nothing
 from tests.e2e.conftest import Databases
 from tests.e2e.running import BREMEN, COORDINATION, LABS, PEOPLE, WITHIN, Bot, Net, network
@@ -71,8 +72,12 @@ def net(three: Three) -> Net:
 def _answered(net: Net, name: str, room: str, asked: Sequence[str], after: int) -> list[str]:
     """Return which of these were answered, by a message or a ✅, as often and in the order as somebody in the room got it."""
     heard = net.heard(name, room, after)
-    answered = (seen.reacts_to or seen.relation.get("m.in_reply_to", {}).get("event_id") for seen in heard)
-    return [event_id for event_id in answered if event_id in asked]
+    return [event_id for event_id in map(_answers, heard) if event_id in asked]
+
+
+def _answers(seen: Seen) -> str | None:
+    """Return the event that this one reacts or replies to."""
+    return seen.reacts_to or seen.relation.get("m.in_reply_to", {}).get("event_id")
 
 
 async def _cut_listeners(net: Net) -> None:
@@ -134,9 +139,9 @@ async def test_one_after_the_other_is_killed(three: Three, net: Net) -> None:
     marks = {room: net[name].last for room, name in MAKERS.items()}
     await _owe_more(net, MORE_REPORTS)
     async with asyncio.TaskGroup() as tasks:
-        talks = {room: tasks.create_task(_talk(net, room, name)) for room, name in MAKERS.items()}
+        dying = tasks.create_task(_die_in_turn(three))
+        talks = {room: tasks.create_task(_talk(net, room, name, dying)) for room, name in MAKERS.items()}
         tasks.create_task(_broadcast(net))
-        tasks.create_task(_die_in_turn(three))
     for bot in three.bots:  # the first reminder of each report, in each room
         await bot.jump()
     await three.bots[1].kill()
@@ -151,7 +156,7 @@ async def test_one_after_the_other_is_killed(three: Three, net: Net) -> None:
         notices = Counter(seen.body for seen in net[name].saw(net.says(room, ""), after=marks[room]))
         assert len(notices) >= MORE_REPORTS + 1
         assert set(notices.values()) == {1}
-    assert await _links(net) == sorted((room.removeprefix("lab:"), "https://lab.example/29") for room in LABS)
+    assert await _links(net) == sorted((room.removeprefix("lab:"), _link(len(talks[room].result()) - 1)) for room in LABS)
     assert [line for bot in three.bots for line in bot.complaints()] == []
 
 
@@ -165,12 +170,19 @@ async def _owe_more(net: Net, count: int) -> None:
     await database.close()
 
 
-async def _talk(net: Net, room: str, name: str) -> list[str]:
+async def _talk(net: Net, room: str, name: str, dying: asyncio.Future[None]) -> list[str]:
+    """Ask and hand in, by turns, for as long as bots die; return the events. The last one hands in. The first thirty come in a burst."""
     asked: list[str] = []
-    for number in range(30):
-        hands_in = f"!netz bericht abgegeben labor-2 https://lab.example/{number}"
-        asked.append(await net[name].say(net.rooms[room], hands_in if number % 2 else f"!netz hilfe {number}"))
+    while len(asked) < 30 or len(asked) % 2 or not dying.done():
+        hands_in = f"!netz bericht abgegeben labor-2 {_link(len(asked))}"
+        asked.append(await net[name].say(net.rooms[room], hands_in if len(asked) % 2 else f"!netz hilfe {len(asked)}"))
+        if len(asked) > 30:
+            await net[name].sees(lambda seen: _answers(seen) == asked[-1], WITHIN)
     return asked
+
+
+def _link(number: int) -> str:
+    return f"https://lab.example/{number}"
 
 
 async def _broadcast(net: Net) -> None:

@@ -2,7 +2,10 @@
 
 import pytest
 
+from tests.e2e.conftest import quick_starts
 from tests.foreign.requirements import LEFT_OUT, install, missing, required
+
+__all__ = ["quick_starts"]  # a fixture
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -20,7 +20,7 @@ import psycopg
 
 from bot import logs
 from bot.demo.homeserver import Homeserver
-from tests.crashes.nursery import Nursery
+from tests.nursery.nursery import Nursery
 from tests.soak.rounds import Plan, play
 
 Databases = Callable[[Path], AbstractAsyncContextManager[str]]

@@ -11,9 +11,9 @@ import sqlalchemy as sa
 
 from bot.db.tables import handled_events
 from bot.demo.homeserver import Homeserver
-from tests.crashes.nursery import Nursery
 from tests.crashes.settling import caught_up, quiet
 from tests.e2e.running import PEOPLE, Bot, Net, network
+from tests.nursery.nursery import Nursery
 from tests.soak.judging import Judge, Judgement
 from tests.soak.killing import Killer
 from tests.soak.load import TODAY, Load

@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 
 from bot.demo.homeserver import Homeserver
-from tests.crashes.nursery import Nursery
 from tests.e2e.conftest import Databases
+from tests.nursery.nursery import Nursery
 from tests.soak.rounds import Plan, play
 
 THINGS = 40

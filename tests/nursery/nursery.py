@@ -59,7 +59,7 @@ class Nursery:
         self._children: dict[int, Hatched] = {}
 
     async def __aenter__(self) -> Self:
-        command = [sys.executable, "-m", "tests.crashes.hatching", str(self._theirs.fileno())]
+        command = [sys.executable, "-m", "tests.nursery.hatching", str(self._theirs.fileno())]
         self._process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-I", "-S", str(LEASH), str(os.getpid()), *command),
             env=child_environment(os.environ),

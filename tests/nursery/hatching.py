@@ -1,6 +1,6 @@
 """A process that has imported the bot and does nothing but beget others that run it: what takes a second otherwise takes milliseconds.
 
-python -m tests.crashes.hatching SOCKET    (a file descriptor). Each request there is a JSON object, with the file descriptor that takes
+python -m tests.nursery.hatching SOCKET    (a file descriptor). Each request there is a JSON object, with the file descriptor that takes
 the output. On standard output it says, one JSON object a line, which processes it has begotten and how they ended.
 """
 
@@ -18,7 +18,7 @@ import bot.app
 import bot.verbs.import_network
 from bot import cli
 from bot.demo.leash import PR_SET_PDEATHSIG
-from tests.crashes import traps
+from tests.nursery import traps
 
 _MOST_BYTES = 65536
 PRELOADED = (

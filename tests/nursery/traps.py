@@ -1,6 +1,6 @@
 """Kills the process that it runs in at one of the points, as `kill -9` would.
 
-python -m tests.crashes.traps POINT[:NTH] run --config …    dies when it passes the point for the nth time
+python -m tests.nursery.traps POINT[:NTH] run --config …    dies when it passes the point for the nth time
 """
 
 import importlib
