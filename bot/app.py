@@ -126,6 +126,7 @@ class Bot:
             still_wanted=self._scheduler.still_wanted,
             refresh=self._scheduler.refresh,
             alive=self._replicas.presence.alive,
+            gone=self._replicas.presence.gone,
             look_every=self._replicas.look_every,
         )
         self._dispatcher = Dispatcher(

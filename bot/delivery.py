@@ -50,8 +50,8 @@ async def nothing_new(_session: AsyncSession, _row: Delivery, _now: datetime) ->
 class Drain:
     """Sends what is due, room by room in order, several rooms at once.
 
-    `alive()` returns the devices, ours among them, whose claims are to be left to them. `look_every`: seconds after which it looks even if
-    nobody wakes it; other devices may have left something.
+    `alive()` returns the devices, ours among them, whose claims are to be left to them, `gone()` those that died. `look_every`: seconds
+    after which it looks even if nobody wakes it; other devices may have left something.
     """
 
     def __init__(
@@ -63,6 +63,7 @@ class Drain:
         device: str,
         still_wanted: StillWanted,
         alive: Callable[[], Collection[str]],
+        gone: Callable[[], Collection[str]] = frozenset,
         refresh: Refresh = nothing_new,
         pace: Pace | None = None,
         look_every: float = 30.0,
@@ -73,6 +74,7 @@ class Drain:
         self._device = device
         self._still_wanted = still_wanted
         self._alive = alive
+        self._gone = gone
         self._refresh = refresh
         self._pace = pace or Pace(AT_ONCE)
         self._look_every = look_every
@@ -157,6 +159,7 @@ class Drain:
                 by=self._device,
                 now=now,
                 alive=self._alive(),
+                gone=self._gone(),
                 most=free,
                 in_flight=self._in_flight.values(),
                 reminders=not self._reminders_wait,

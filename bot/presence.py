@@ -64,6 +64,10 @@ class Presence:
         """Return the ids of the devices that are not known to be dead; ours is always one of them. Not before the first `beat`."""
         return frozenset(self._seen.keys() - self._gone) | {self._device_id}
 
+    def gone(self) -> frozenset[str]:
+        """Return the ids of the devices that have died without a word."""
+        return frozenset(self._gone)
+
     @property
     def alone(self) -> bool:
         """Whether nobody else works on this database now."""

@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.clock import FixedClock
-from bot.db import attachments, deliveries
+from bot.db import attachments, deliveries, devices
 from bot.db.deliveries import Delivery
 from bot.db.engine import Database
 from bot.db.tables import attachments as kept
@@ -88,6 +88,7 @@ def _drain(
     device: str = "DEVICE",
     *,
     alive: Collection[str] = ("DEVICE", "ONE", "TWO"),
+    gone: Collection[str] = (),
     still_wanted: StillWanted = _wanted,
     refresh: Refresh = nothing_new,
 ) -> Drain:
@@ -99,6 +100,7 @@ def _drain(
         device=device,
         still_wanted=still_wanted,
         alive=lambda: alive,
+        gone=lambda: gone,
         refresh=refresh,
         pace=Pace(16, monotonic=lambda: clock.now().timestamp()),
     )
@@ -246,6 +248,21 @@ async def test_what_another_device_may_have_sent_is_looked_for_first(database: D
     await drain.settle()
     assert (rooms.looked_for, rooms.said) == (["a1"], [(A, "a1")])
     assert await _outcomes(database) == {"a1": ("sent", "$found")}
+
+
+async def test_a_device_that_has_just_come_keeps_what_it_has_taken(database: Database, rooms: Rooms, clock: FixedClock) -> None:
+    """Ours has not looked at who is here since; the newcomer may be sending at this moment."""
+    await _write(database, (A, "a1"))
+    async with database.begin() as session:
+        await devices.beat(session, "NEWCOMER")
+        await deliveries.claim(session, by="NEWCOMER", now=NOW, alive=(), most=5)
+    gone: set[str] = set()
+    drain = _drain(database, rooms, clock, gone=gone)
+    await drain.settle()
+    assert rooms.looked_for == []
+    gone.add("NEWCOMER")
+    await drain.settle()
+    assert rooms.said == [(A, "a1")]
 
 
 async def test_what_was_tried_longer_ago_than_ids_are_remembered_is_looked_for(

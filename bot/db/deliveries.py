@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.db.engine import insert_new
-from bot.db.tables import attachments, deliveries
+from bot.db.tables import attachments, deliveries, devices
 
 _NO_RETRY_IS_LATER = timedelta(minutes=15)
 SENT, DROPPED, FAILED = "sent", "dropped", "failed"
@@ -107,17 +107,20 @@ async def claim(
     by: str,
     now: datetime,
     alive: Collection[str],
+    gone: Collection[str] = (),
     most: int,
     in_flight: Collection[int] = (),
     reminders: bool = True,
 ) -> list[Delivery]:
     """Take up to `most` rows to send, at most one a room: the oldest that is not done there. Skips what others are taking.
 
-    A row that another device has taken is left to it while it is among those `alive`. A room whose oldest row waits for another try waits
+    A row that another device has taken is left to it while it is among those `alive`, and while it works on this database and is not among
+    those `gone`: it may have come after our last look at who is here. A room whose oldest row waits for another try waits
     with it, so that the order in a room is kept. `in_flight`: what the caller is sending already. Without `reminders`, a room whose oldest
     row is one waits. The rows come back as they were before the claim, but for `look_first`.
     """
     others = [device for device in alive if device != by]
+    newcomers = sa.select(devices.c.device_id).where(devices.c.device_id.not_in([*alive, *gone, by]))
     waiting = deliveries.alias()
     oldest = sa.select(sa.func.min(waiting.c.id)).where(waiting.c.done_at.is_(None)).group_by(waiting.c.room)
     query = (
@@ -128,7 +131,11 @@ async def claim(
             # A time to try again that lies too far ahead was written by a clock that was wrong.
             sa.or_(deliveries.c.retry_at.is_(None), deliveries.c.retry_at <= now, deliveries.c.retry_at > now + _NO_RETRY_IS_LATER),
             deliveries.c.id.not_in(in_flight),
-            sa.or_(deliveries.c.claimed_at.is_(None), deliveries.c.claimed_by.is_(None), deliveries.c.claimed_by.not_in(others)),
+            sa.or_(
+                deliveries.c.claimed_at.is_(None),
+                deliveries.c.claimed_by.is_(None),
+                sa.and_(deliveries.c.claimed_by.not_in(others), deliveries.c.claimed_by.not_in(newcomers)),
+            ),
         )
         .where(sa.true() if reminders else deliveries.c.policy.is_(None))
         # What has not failed yet goes first: a room that cannot be sent to must not come before all others again and again.

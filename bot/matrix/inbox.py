@@ -56,6 +56,8 @@ class Inbox:
         self._arrived = asyncio.Event()
         self._stopping = asyncio.Event()
         self._busy: dict[str, asyncio.Task[None]] = {}
+        self._resting: set[str] = set()
+        """Rooms of those that are busy which wait before they try again. They hold up no other."""
 
     def arrived(self) -> None:
         """Look now: something was written into the journal."""
@@ -92,7 +94,7 @@ class Inbox:
         """Begin to work in as many rooms as there is room for. Return whether there is any work."""
         self._arrived.clear()
         for room_id in self._journal.rooms_with_work():
-            if room_id not in self._busy and len(self._busy) < ROOMS_AT_ONCE:
+            if room_id not in self._busy and len(self._busy) - len(self._resting) < ROOMS_AT_ONCE:
                 task = asyncio.create_task(self._work_off(room_id), name=f"inbox {room_id}")
                 self._busy[room_id] = task
                 task.add_done_callback(self._room_done)
@@ -138,7 +140,12 @@ class Inbox:
         if entry.room_id == INVITES:
             self._journal.try_later(entry.seq)
             longest = _LONGEST_PAUSE_OF_INVITES
-        await pause(min(longest, 0.5 * 2.0 ** min(failures, 6)) * random.uniform(0.5, 1.0), self._stopping)  # noqa: S311  (spreads retries)
+        self._resting.add(entry.room_id)
+        self._arrived.set()  # another room may have its place meanwhile
+        try:
+            await pause(min(longest, 0.5 * 2.0 ** min(failures, 6)) * random.uniform(0.5, 1.0), self._stopping)  # noqa: S311  (spreads retries)
+        finally:
+            self._resting.discard(entry.room_id)
 
     def _is_passed_over(self, entry: Entry) -> bool:
         """Whether nothing is to be done about an entry; known without asking anybody."""

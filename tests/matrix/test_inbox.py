@@ -10,8 +10,8 @@ from peewee import SqliteDatabase
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from bot.command import Message, Reaction
-from bot.errors import ChatUnavailable
-from bot.matrix.inbox import Inbox
+from bot.errors import ChatUnavailable, MembershipUnknown
+from bot.matrix.inbox import ROOMS_AT_ONCE, Inbox
 from bot.matrix.journal import INVITES, Entry, Journal
 
 ROOM = "!r:netz.example"
@@ -67,6 +67,28 @@ async def test_what_cannot_be_handled_now_stays(journal: Journal, trouble: Excep
     inbox.stop()
     await working
     assert journal.rooms_with_work() == [ROOM]
+
+
+async def test_rooms_that_cannot_be_asked_about_hold_up_no_other(journal: Journal) -> None:
+    """There are more of them than rooms are worked off at once."""
+    said = {"type": "m.room.message", "sender": "@a:x", "content": {"msgtype": "m.text", "body": "!netz hilfe"}}
+    for room, event_id in [*((f"!{number}:x", f"$dead{number}") for number in range(ROOMS_AT_ONCE + 1)), ("!well:x", "$3")]:
+        journal.add(event_id=event_id, room_id=room, kind="event", batch=0, source=said | {"event_id": event_id})
+
+    class Partly(Handler):
+        async def message(self, message: Message) -> None:
+            if message.event_id.startswith("$dead"):
+                raise MembershipUnknown(message.room_id, "504")
+            await super().message(message)
+
+    handler = Partly()
+    inbox = _inbox(journal, handler)
+    working = asyncio.create_task(inbox.settle())
+    async with asyncio.timeout(10):
+        await handler.all_handled.wait()
+    inbox.stop()
+    await working
+    assert len(journal.rooms_with_work()) == ROOMS_AT_ONCE + 1
 
 
 async def test_tried_again_and_in_order(journal: Journal) -> None:
