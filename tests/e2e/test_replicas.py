@@ -72,7 +72,7 @@ def net(three: Three) -> Net:
 def _answered(net: Net, name: str, room: str, asked: Sequence[str], after: int) -> list[str]:
     """Return which of these were answered, by a message or a ✅, as often and in the order as somebody in the room got it."""
     heard = net.heard(name, room, after)
-    return [event_id for event_id in map(_answers, heard) if event_id in asked]
+    return [event_id for event_id in map(_answers, heard) if event_id is not None and event_id in asked]
 
 
 def _answers(seen: Seen) -> str | None:
