@@ -23,7 +23,7 @@ TODAY = "2020-10-12T08:00:30"
 
 _DUE = date.fromisoformat(TODAY[:10]) + timedelta(days=14)
 REPORT = "labor-1"
-_PREVIEW_WITHIN = 120.0
+_PREVIEW_WITHIN = 600.0
 _BETWEEN = 0.12
 """Seconds between two things on average: several times what a bot is asked for in a busy minute."""
 
