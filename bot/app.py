@@ -112,6 +112,7 @@ class Bot:
             zone=zone,
             language=language,
             prefix=config.matrix.prefix,
+            members=self._membership.joined,
             written=self._wake_drain,
         )
         changes = RoomChanges(client.user_id)

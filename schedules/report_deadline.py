@@ -37,17 +37,25 @@ class ReportDeadline(ReminderPolicy[Facts]):
     """Steps before the deadline of a report that is still open."""
 
     name = "report-deadline"
+    merges = True
     template = template(
-        "<p>{% if late %}<em>{% trans %}Verspätet, weil ich nicht da war:{% endtrans %}</em> {% endif %}"
+        "{% macro left(days) %}"
         "{% if days > 1 %}{% trans days=days %}In {{ days }} Tagen ist fällig:{% endtrans %}"
         "{% elif days == 1 %}{% trans %}Morgen ist fällig:{% endtrans %}"
         "{% else %}{% trans %}Heute ist fällig:{% endtrans %}{% endif %}"
-        " <strong>{{ title }}</strong> ({{ due|when }}).</p>"
-        "<p>{% trans key=report, prefix=prefix %}Ist er fertig? Dann schreib:"
-        " <code>{{ prefix }} bericht abgegeben {{ key }}</code>{% endtrans %}</p>"
+        "{% endmacro %}"
+        "{% for item in items %}"
+        "<p>{% if item.late %}<em>{% trans %}Verspätet, weil ich nicht da war:{% endtrans %}</em> {% endif %}"
+        "{{ left(item.days) }} <strong>{{ item.title }}</strong> ({{ item.due|when }}).</p>"
+        "{% endfor %}"
+        "<p>{% if items|length == 1 %}{% trans key=items[0].report, prefix=prefix %}Ist er fertig? Dann schreib:"
+        " <code>{{ prefix }} bericht abgegeben {{ key }}</code>{% endtrans %}"
+        "{% else %}{% trans %}Ist einer davon fertig? Dann schreib:{% endtrans %}"
+        "{% for item in items %}<br/><code>{% trans key=item.report, prefix=prefix %}{{ prefix }} bericht abgegeben {{ key }}{% endtrans %}"
+        "</code>{% endfor %}{% endif %}</p>"
     )
 
-    async def facts(self, session: AsyncSession, settings: ReminderSettings, zone: ZoneInfo) -> Facts:
+    async def facts(self, session: AsyncSession, settings: ReminderSettings, zone: ZoneInfo, now: datetime) -> Facts:  # noqa: ARG002  (for others)
         """Read what is owed, and which days are off where."""
         calendars = {RESEARCH: _calendar(None, settings, zone)}
         for lab in await labs.every(session):
@@ -82,6 +90,7 @@ class ReportDeadline(ReminderPolicy[Facts]):
                 at=rung.at,
                 until=rung.until,
                 lab=lab,
+                hours=calendar,
                 data={"title": debt.report.title, "due": debt.report.due, "report": debt.report.key},
             )
             for rung in ladder(deadline, steps, calendar)
@@ -89,9 +98,9 @@ class ReportDeadline(ReminderPolicy[Facts]):
 
 
 def _calendar(lab: Lab | None, settings: ReminderSettings, zone: ZoneInfo) -> Calendar:
-    opens, _ = settings.office_hours
+    opens, closes = settings.office_hours
     days_off = _public_holidays(lab.state if lab else None)
-    return Calendar(zone, opens, days_off.__contains__)
+    return Calendar(zone, opens, days_off.__contains__, closes)
 
 
 @cache

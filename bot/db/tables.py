@@ -166,6 +166,8 @@ deliveries = _table(
     sa.Column("content", sa.JSON, nullable=False),
     sa.Column("annotates", sa.Text),  # key of the delivery that this reaction belongs to
     sa.Column("policy", sa.Text),  # reminders: which policy is asked again before it is sent
+    sa.Column("carries", sa.Boolean, nullable=False, server_default=sa.false()),  # others are said together with it
+    sa.Column("carried_by", sa.Text),  # key of the row that says this one
     sa.Column("created_at", UTCDateTime, nullable=False),
     sa.Column("due_at", UTCDateTime, nullable=False),
     sa.Column("claimed_by", sa.Text),
@@ -188,6 +190,12 @@ sa.Index(
     postgresql_where=deliveries.c.done_at.is_(None),
 )
 sa.Index("ix_deliveries_event_id", deliveries.c.event_id)
+sa.Index(
+    "ix_deliveries_carried_by",
+    deliveries.c.carried_by,
+    sqlite_where=deliveries.c.carried_by.is_not(None),
+    postgresql_where=deliveries.c.carried_by.is_not(None),
+)
 
 # Files and pictures that go with a delivery, until it is done.
 attachments = _table(

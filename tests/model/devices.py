@@ -309,6 +309,7 @@ class Device:
             zone=ZONE,
             language="de",
             prefix="!netz",
+            members=around.members.joined,
             written=lambda: None,
         )
         self._dispatcher = Dispatcher(
