@@ -3,6 +3,7 @@
 from datetime import date, datetime
 
 from bot.domain.dates import PartialDate
+from bot.domain.phrases.dates import read_whole_date
 from bot.domain.phrases.when import DayOnly, Moment, Recurring, When
 
 __all__ = ["DayOnly", "Moment", "Recurring", "When", "read_any", "read_date", "read_when"]
@@ -13,7 +14,7 @@ def read_date(phrase: str, today: date) -> PartialDate:
 
     Raises `UserError` for what is not understood, does not exist, or can be read in two ways.
     """
-    raise NotImplementedError
+    return read_whole_date(phrase, today)
 
 
 def read_when(words: str, now: datetime) -> tuple[When, str]:

@@ -72,8 +72,7 @@ GERMAN = (
     )
 )
 ENGLISH = (
-    frozenset(" ".join(english for _, english in _MONTHS).split())
-    - _SHARED
+    frozenset(" ".join(english for _, english in _MONTHS).split()) - _SHARED
     | {english for _, english, _ in _WEEKDAYS}
     | frozenset("on at the from today tonight tomorrow next this every daily weekly monthly yearly days day week weeks of".split())
 )
