@@ -5,10 +5,11 @@ that another replica took, has no effect any more.
 """
 
 import secrets
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -33,6 +34,8 @@ from bot.rendering import catalogue, template
 from bot.staleness import Staleness
 
 Runner = Callable[[Context], Awaitable[Reply]]
+ContentOf = Callable[[str, str], Awaitable[Mapping[str, Any] | None]]
+"""Returns the content of an event of a room (ids), None if it cannot be had. Raises `ChatUnavailable` for what is worth another try."""
 
 log = structlog.get_logger(__name__)
 
@@ -80,7 +83,7 @@ class Identity:
 class Dispatcher:
     """Handles messages and reactions.
 
-    `written` is called after every commit that left something to say, `changed` after one that changed what reminders follow from. A
+    `content_of` looks up an event that somebody replies to. `written` is called after every commit that left something to say, `changed` after one that changed what reminders follow from. A
     message that is older than `stale_after` is not obeyed. A reaction has no such limit: it means something only under an answer that
     knows by itself how long it may be decided on, and a ❌ is welcome however late it is.
     """
@@ -100,7 +103,9 @@ class Dispatcher:
         stale_after: timedelta,
         written: Callable[[], None],
         changed: Callable[[], None],
+        content_of: ContentOf,
     ) -> None:
+        self._content_of = content_of
         self._limits = limits
         self._database = database
         self._registry = registry
@@ -260,12 +265,13 @@ class Dispatcher:
             await self._guarded(message, place, Role.MEMBER, "?", self._unknown(asked))
             return
         command, rest = found
-        await self._guarded(message, place, command.needs, command.names[0], self._run(command, asked, rest), command)
+        replied = await self._content_of(message.room_id, message.reply_to) if command.reads_reply and message.reply_to else None
+        await self._guarded(message, place, command.needs, command.names[0], self._run(command, asked, rest, replied), command)
 
-    def _run(self, command: Command, asked: str, rest: list[Word]) -> Runner:
+    def _run(self, command: Command, asked: str, rest: list[Word], replied: Mapping[str, Any] | None) -> Runner:
         async def run(ctx: Context) -> Reply:
             arguments = command.parse(asked, rest)
-            return await command.handler(ctx, **arguments)
+            return await command.handler(replace(ctx, replied=replied), **arguments)
 
         return run
 

@@ -5,14 +5,14 @@ A policy is one file in `schedules/`: an object `policy` with a name, `facts(…
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, time, timedelta
 from typing import Generic, Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.domain.reminders import Reminder, due, next_at, wanted
+from bot.domain.reminders import Ladder, Reminder, due, next_at, wanted
 from bot.rendering import Template
 
 Facts = TypeVar("Facts")
@@ -27,9 +27,47 @@ class ReminderSettings(Protocol):
         ...
 
     @property
+    def overdue_steps(self) -> tuple[timedelta, ...]:
+        """How long after it."""
+        ...
+
+    @property
+    def escalate_after(self) -> timedelta:
+        """After how long coordinators are told."""
+        ...
+
+    @property
+    def series(self) -> Mapping[str, "SeriesSettings"]:
+        """What differs for single series of reports, by their keys."""
+        ...
+
+    @property
     def office_hours(self) -> tuple[time, time]:
         """When reminders may come."""
         ...
+
+
+class SeriesSettings(Protocol):
+    """What the configuration says about one series of reports; None: as for all."""
+
+    @property
+    def steps(self) -> tuple[timedelta, ...] | None: ...  # noqa: D102  (as above)
+    @property
+    def overdue_steps(self) -> tuple[timedelta, ...] | None: ...  # noqa: D102
+    @property
+    def escalate_after(self) -> timedelta | None: ...  # noqa: D102
+
+
+def ladder_of(settings: ReminderSettings, series: str) -> Ladder:
+    """Return when reminders of the reports of a series (its key) come."""
+    own = settings.series.get(series)
+    if own is None:
+        return Ladder(settings.steps, settings.overdue_steps, settings.escalate_after)
+    return Ladder(
+        settings.steps if own.steps is None else own.steps,
+        settings.overdue_steps if own.overdue_steps is None else own.overdue_steps,
+        settings.escalate_after if own.escalate_after is None else own.escalate_after,
+    )
 
 
 class ReminderPolicy(ABC, Generic[Facts]):

@@ -19,7 +19,7 @@ from bot.domain.labs import Lab
 from bot.domain.places import RESEARCH as RESEARCH_ROOM
 from bot.domain.places import lab_room
 from bot.domain.reminders import Calendar, Reminder, ladder
-from bot.domain.reports import RESEARCH, Debt, Status
+from bot.domain.reports import RESEARCH, Debt
 from bot.reminder_policy import ReminderPolicy, ReminderSettings
 from bot.rendering import template
 
@@ -72,16 +72,16 @@ class ReportDeadline(ReminderPolicy[Facts]):
         return [
             reminder
             for debt in facts.debts
-            if debt.status is Status.OPEN and debt.report.due.exact and debt.debtor in facts.calendars
+            if debt.status.owed and debt.due.exact and debt.debtor in facts.calendars
             for reminder in self._steps(debt, facts.steps, facts.calendars[debt.debtor])
         ]
 
     def _steps(self, debt: Debt, steps: Sequence[timedelta], calendar: Calendar) -> list[Reminder]:
-        deadline = debt.report.due.last
+        deadline = debt.due.last
         lab = None if debt.debtor == RESEARCH else debt.debtor
         return [
             Reminder(
-                key=f"{self.name}:{debt.report.key}:{debt.debtor}:{debt.report.due}:{rung.days}",
+                key=f"{self.name}:{debt.report.key}:{debt.debtor}:{debt.due}:{rung.days}",
                 ladder=f"{self.name}:{debt.report.key}:{debt.debtor}",
                 policy=self.name,
                 subject=debt.report.key,
@@ -91,7 +91,7 @@ class ReportDeadline(ReminderPolicy[Facts]):
                 until=rung.until,
                 lab=lab,
                 hours=calendar,
-                data={"title": debt.report.title, "due": debt.report.due, "report": debt.report.key},
+                data={"title": debt.report.title, "due": debt.due, "report": debt.report.key},
             )
             for rung in ladder(deadline, steps, calendar)
         ]

@@ -107,6 +107,21 @@ submissions = _table(
     sa.Column("link", sa.Text),
     sa.Column("submitted_by", sa.Text, nullable=False),
     sa.Column("submitted_at", UTCDateTime, nullable=False),
+    sa.Column("file", sa.JSON),  # {"name", "content"}: one that was posted in the room
+)
+
+# What coordinators have decided about a report as one debtor owes it; no row means nothing.
+report_decisions = _table(
+    "report_decisions",
+    sa.Column("report", sa.Text, sa.ForeignKey("reports.key", ondelete="CASCADE"), primary_key=True),
+    sa.Column("debtor", sa.Text, primary_key=True),
+    sa.Column("verdict", sa.Text),  # accepted, returned, waived
+    sa.Column("remark", sa.Text),
+    sa.Column("decided_by", sa.Text),
+    sa.Column("decided_at", UTCDateTime),
+    sa.Column("extended_to", sa.Text),  # EDTF
+    sa.Column("extended_by", sa.Text),
+    sa.Column("extended_at", UTCDateTime),
 )
 
 # The configured rooms, resolved once; `configured` is what the configuration said then.

@@ -81,8 +81,17 @@ class Calendar:
 
 
 @dataclass(frozen=True, slots=True)
+class Ladder:
+    """When reminders of a deadline come: so long before it, so long after it, and after how long coordinators hear of it."""
+
+    steps: tuple[timedelta, ...]
+    overdue_steps: tuple[timedelta, ...]
+    escalate_after: timedelta
+
+
+@dataclass(frozen=True, slots=True)
 class Rung:
-    """A step of a ladder as it falls in the calendar: `days` before the deadline, said at `at`, pointless from `until` on."""
+    """A step of a ladder as it falls in the calendar: `days` before (or after) the deadline, said at `at`, pointless from `until` on."""
 
     days: int
     at: datetime
@@ -101,6 +110,26 @@ def ladder(deadline: date, steps: Iterable[timedelta], calendar: Calendar) -> li
     ordered = sorted(at_days.items())
     ends = [calendar.opening(day) for day, _ in ordered[1:]] + [calendar.end_of(deadline)]
     return [Rung(days, calendar.opening(day), end) for (day, days), end in zip(ordered, ends, strict=True)]
+
+
+_REPEATED_FOR = timedelta(weeks=26)
+
+
+def overdue_ladder(deadline: date, steps: Iterable[timedelta], calendar: Calendar) -> list[Rung]:
+    """Return the steps after `deadline`, in the order of time; after the last, more of them at the same distance, for half a year.
+
+    A step that falls on a day off moves to the working day after it. Each lasts until the next one comes, the last for a week.
+    """
+    days = sorted({step.days for step in steps if step.days > 0})
+    if len(days) > 1:
+        distance = days[-1] - days[-2]
+        days += range(days[-1] + distance, _REPEATED_FOR.days + 1, distance)
+    at_days = {calendar.working_day_from(deadline + timedelta(days=step)): step for step in reversed(days)}
+    ordered = sorted(at_days.items())
+    ends = [calendar.opening(day) for day, _ in ordered[1:]]
+    if ordered:
+        ends.append(calendar.end_of(ordered[-1][0] + timedelta(days=6)))
+    return [Rung(step, calendar.opening(day), end) for (day, step), end in zip(ordered, ends, strict=True)]
 
 
 def unsaid(reminders: Iterable[Reminder], said: Container[str]) -> list[Reminder]:

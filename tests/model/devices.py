@@ -285,6 +285,10 @@ class Line:
             return next((event.event_id for event in ours), None)
 
 
+async def nothing_posted(_room_id: str, _event_id: str) -> None:
+    """Nobody replies to anything here."""
+
+
 class Device:
     """One device, from one start to its death. `moved` is set whenever its inbox has got further, or cannot."""
 
@@ -325,6 +329,7 @@ class Device:
             stale_after=timedelta(days=1),
             written=lambda: None,
             changed=lambda: None,
+            content_of=nothing_posted,
         )
         database = Watched(self)
         self.drain = Drain(
