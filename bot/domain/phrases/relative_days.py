@@ -187,7 +187,7 @@ def _nth_of_month(found: Found) -> PartialDate:
 
 
 @RELATIVE.form(
-    rf"(?:(?P<weekday>{WEEKDAY}),? (?:(?:dem|den|der|the) )?)?(?P<day>[0-9]{{1,2}})\.", rf"the (?P<day>[0-9]{{1,2}})(?:st|nd|rd|th)"
+    rf"(?:(?P<weekday>{WEEKDAY}),? (?:(?:dem|den|der|the) )?)?(?P<day>[0-9]{{1,2}})\.", r"the (?P<day>[0-9]{1,2})(?:st|nd|rd|th)"
 )
 def _no_month(found: Found) -> PartialDate:
     """Refuse "am 15.": a month may be meant, or the text begins with a number."""

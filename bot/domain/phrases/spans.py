@@ -16,10 +16,10 @@ SPANS: Forms[PartialDate] = Forms()
 _QUARTERS, _FIRST_QUARTER = 4, 33
 _FALL = "autumn fall herbst"
 _SEASONS = (
-    {name: 21 for name in "fruehjahr fruehling lenz spring".split()}
-    | {name: 22 for name in "sommer summer".split()}
-    | {name: 23 for name in _FALL.split()}
-    | {name: 24 for name in "winter".split()}
+    dict.fromkeys("fruehjahr fruehling lenz spring".split(), 21)
+    | dict.fromkeys("sommer summer".split(), 22)
+    | dict.fromkeys(_FALL.split(), 23)
+    | dict.fromkeys("winter".split(), 24)
 )
 _WINTER = 24
 _ABOUT = r"(?:(?:anfang|mitte|ende|early|mid|late|(?:the )?(?:start|beginning|middle|end) of)(?: |-)?(?:des |der )?(?:monats |jahres )?)?"
