@@ -6,22 +6,20 @@ Only a deadline that is known to the day gives reminders: nobody is told "in 14 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
 from typing import cast
 from zoneinfo import ZoneInfo
 
-import holidays
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.db import labs, reports
 from bot.domain.dates import PartialDate
-from bot.domain.labs import Lab
 from bot.domain.places import RESEARCH as RESEARCH_ROOM
 from bot.domain.places import lab_room
 from bot.domain.reminders import Calendar, Reminder, ladder
 from bot.domain.reports import RESEARCH, Debt
 from bot.reminder_policy import ReminderPolicy, ReminderSettings
 from bot.rendering import template
+from bot.working_time import calendar_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +55,9 @@ class ReportDeadline(ReminderPolicy[Facts]):
 
     async def facts(self, session: AsyncSession, settings: ReminderSettings, zone: ZoneInfo, now: datetime) -> Facts:  # noqa: ARG002  (for others)
         """Read what is owed, and which days are off where."""
-        calendars = {RESEARCH: _calendar(None, settings, zone)}
+        calendars = {RESEARCH: calendar_of(None, settings.office_hours, zone)}
         for lab in await labs.every(session):
-            calendars[lab.key] = _calendar(lab, settings, zone)
+            calendars[lab.key] = calendar_of(lab.state, settings.office_hours, zone)
         return Facts(await reports.debts(session), settings.steps, calendars)
 
     def words(self, reminder: Reminder, now: datetime) -> dict[str, object]:
@@ -95,19 +93,6 @@ class ReportDeadline(ReminderPolicy[Facts]):
             )
             for rung in ladder(deadline, steps, calendar)
         ]
-
-
-def _calendar(lab: Lab | None, settings: ReminderSettings, zone: ZoneInfo) -> Calendar:
-    opens, closes = settings.office_hours
-    days_off = _public_holidays(lab.state if lab else None)
-    return Calendar(zone, opens, days_off.__contains__, closes)
-
-
-@cache
-def _public_holidays(state: str | None) -> holidays.HolidayBase:
-    """Return the public holidays of a state (ISO 3166-2), or those of all Germany. Years are filled in when asked for."""
-    subdivision = state.removeprefix("DE-") if state else None
-    return holidays.country_holidays("DE", subdiv=subdivision)
 
 
 policy = ReportDeadline()

@@ -83,7 +83,13 @@ class Recurrence:
 
     def at(self, hour: time) -> "Recurrence":
         """Return the same rule at that local time; one that has hours of its own (HOURLY, CRON) stays as it is."""
-        return self if self.frequency in (Frequency.HOURLY, Frequency.CRON) else replace(self, clock=hour)
+        own_hours = self.frequency in (Frequency.HOURLY, Frequency.CRON)
+        return self if own_hours else replace(self, clock=hour)
+
+    @property
+    def has_hour(self) -> bool:
+        """Whether it says at which hours; without, `at` has to."""
+        return self.clock is not None or self.frequency in (Frequency.HOURLY, Frequency.CRON)
 
     def next_after(self, moment: datetime, zone: ZoneInfo) -> datetime | None:
         """Return when it is next, strictly after `moment` (aware), in `zone`; None if it never is.

@@ -2,11 +2,22 @@
 
 from datetime import date, datetime
 
-from bot.domain.dates import PartialDate
-from bot.domain.phrases.dates import read_whole_date
+from bot.domain.chat_words import one_line
+from bot.domain.dates import NotADate, PartialDate, Precision
+from bot.domain.phrases.beginnings import longest_reading, no_single_day
+from bot.domain.phrases.dates import CLOCK_OR_DAY, clock_or_day, read_whole_date
+from bot.domain.phrases.leftovers import text_after
+from bot.domain.phrases.moments import check_not_over
+from bot.domain.phrases.refusals import NoDate, no_when, not_after
+from bot.domain.phrases.said import Said
 from bot.domain.phrases.when import DayOnly, Moment, Recurring, When
+from bot.domain.recurrence import NotARecurrence, Recurrence
+from bot.errors import UserError
 
-__all__ = ["DayOnly", "Moment", "Recurring", "When", "read_any", "read_date", "read_when"]
+__all__ = ["OPENINGS", "DayOnly", "Moment", "NoDate", "Recurring", "When", "read_any", "read_date", "read_when"]
+
+OPENINGS = ("am", "on", "at")
+"""Where a date need not be: with which of these words one begins."""
 
 
 def read_date(phrase: str, today: date) -> PartialDate:
@@ -21,11 +32,62 @@ def read_when(words: str, now: datetime) -> tuple[When, str]:
     """Return when the longest beginning of `words` says, and the text that follows it.
 
     `now` is aware, in the network's zone. Raises `UserError` for what is not understood, is past, does not exist, or can be read
-    in two ways.
+    in two ways; `NoDate` if the words do not begin with anything that says when.
     """
-    raise NotImplementedError
+    said = Said.of(words)
+    reading = longest_reading(said, now)
+    if reading is None:
+        raise no_when(words, now)
+    when = reading.read()
+    if isinstance(when, PartialDate):
+        if when.precision is not Precision.DAY:
+            raise no_single_day(said.typed(0, reading.end))
+        check_not_over(when.first, now.date())
+        when = DayOnly(when.first)
+    return when, text_after(said, reading)
 
 
 def read_any(phrase: str, now: datetime) -> When | PartialDate:
-    """Return what all of `phrase` says: when, or a date less exact than a day. Raises `UserError` as the others do."""
-    raise NotImplementedError
+    """Return what all of `phrase` says: when, or a date that is past or less exact than a day. Raises `UserError` as the others do.
+
+    The canonical texts of dates (EDTF) and of recurrences are read as well.
+    """
+    typed = phrase.strip()
+    if typed.startswith(("FREQ=", "CRON=")):
+        return _rule(typed)
+    said = Said.of(typed)
+    if CLOCK_OR_DAY.fullmatch(said.plain):
+        raise clock_or_day(said.plain)
+    reading = longest_reading(said, now)
+    if reading is None or _is_edtf(typed):
+        return _exact(read_whole_date(typed, now.date()), now)
+    if not said.is_over(reading.end):
+        reading.read()
+        raise not_after(said.typed(0, reading.end), said.after(reading.end))
+    found = reading.read()
+    return _exact(found, now) if isinstance(found, PartialDate) else found
+
+
+def _exact(found: PartialDate, now: datetime) -> When | PartialDate:
+    to_come = found.precision is Precision.DAY and found.first >= now.date()
+    return DayOnly(found.first) if to_come else found
+
+
+def _is_edtf(typed: str) -> bool:
+    try:
+        PartialDate.parse(typed.upper())
+    except NotADate:
+        return False
+    return True
+
+
+def _rule(typed: str) -> Recurring:
+    try:
+        rule = Recurrence.parse(typed)
+    except NotARecurrence:
+        raise UserError(
+            "»%(rule)s« ist keine Wiederholung, die ich kenne. Richtig wäre zum Beispiel »%(example)s«.",
+            rule=one_line(typed, 80),
+            example="FREQ=WEEKLY;BYDAY=MO;BYHOUR=9;BYMINUTE=0",
+        ) from None
+    return Recurring(rule, hour_said=rule.has_hour)

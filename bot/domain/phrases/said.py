@@ -19,7 +19,7 @@ _SHOWN = 40
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """`plain`: the beginning of `original`, folded, one space between words. `ends`: where what stands in `plain` up to there ends."""
+    """`plain`: the beginning of `original`, folded, one space between words, lines kept. `ends`: where what stands in `plain` up to there ends."""
 
     original: str
     plain: str
@@ -32,7 +32,7 @@ class Said:
         ends: list[int] = []
         for match in re.finditer(r"\s+|[^\W\d_][\u0300-\u036f]*|.", original[:MOST_CHARACTERS], re.DOTALL):
             folded = _folded(match.group())
-            if folded == " " and plain[-1:] in ([], [" "]):
+            if folded == " " and plain[-1:] in ([], [" "], ["\n"]):
                 folded = ""
             plain.append(folded)
             ends += [match.end()] * len(folded)
@@ -54,7 +54,7 @@ class Said:
 
 def _folded(piece: str) -> str:
     if piece.isspace():
-        return " "
+        return "\n" if "\n" in piece else " "
     if piece in _NOTHING:
         return ""
     if unicodedata.category(piece[0]) == "No":  # ² is not 2

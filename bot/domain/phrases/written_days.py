@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from itertools import pairwise
 
 from bot.domain.dates import PartialDate
 from bot.domain.phrases.calendar_days import check_month, check_weekday, existing, full_year, interval
@@ -22,13 +23,13 @@ _NEAR_YEARS = range(-1, 6)
 _ON = rf"(?:(?P<weekday>{WEEKDAY})(?: ?, ?| )(?:(?:dem|den|der|the) )?)?"
 _DAY = rf"(?P<day>[0-9]{{1,2}}(?:st|nd|rd|th)\b|[0-9]{{1,2}}(?![0-9])|{one_of(ORDINALS)}\b)"
 _PATTERNS = tuple(
-    re.compile(pattern + END)
+    re.compile(rf"(?:{pattern})(?:{END}|(?<=-[0-9]{{2}})(?=t[0-9]))")
     for pattern in (
         rf"{_ON}(?P<day>[0-9]{{1,2}})\. ?(?P<month>[0-9]{{1,2}})\.(?: ?(?P<year>{YEAR})|(?P<short>[0-9]{{2}}))?(?![0-9])",
         rf"{_ON}{_DAY}\.? ?(?:of )?(?P<month>{MONTH})(?:,? ?(?P<year>{YEAR})|,? ?'(?P<short>[0-9]{{2}}))?",
         rf"{_ON}(?P<month>{MONTH}) (?:the )?{_DAY}(?!\.)(?:,? (?P<year>{YEAR}))?",
         rf"{_ON}(?P<year>{YEAR})-(?P<month>[0-9]{{2}})-(?P<day>[0-9]{{2}})",
-        rf"{_ON}{_DAY}(?:\.|,? (?P<year>{YEAR}))?",
+        rf"{_ON}{_DAY}(?:\.|,? (?P<year>{YEAR}))?(?![:.][0-9]| ?(?:uhr|h|am|pm|[ap]\.m)\b)",
     )
 )
 _MONTH_FIRST, _ISO = 2, 3
@@ -52,6 +53,7 @@ class _Day:
     weekday: int | None
     joint: str = ""
     iso: bool = False
+    month_first: bool = False
     doubtful: str | None = None
 
 
@@ -85,11 +87,17 @@ def _rows(said: Said, at: int, before: tuple[_Day, ...], today: date) -> Iterato
             return
         at, joint = match.end(), "to" if match["to"] else "or" if match["either"] else "and"
     for day, end in _each_day(said, at, today):
-        if joint == "or":
-            day = replace(day, joint="to" if day.iso and before[-1].iso else "and")
-        row = (*before, replace(day, joint=day.joint or joint))
+        if day.month is None and not _may_lend_month(before):
+            continue
+        either = "to" if before and day.iso and before[-1].iso else "and"
+        row = (*before, replace(day, joint=either if joint == "or" else joint))
         yield row, end
         yield from _rows(said, end, row, today)
+
+
+def _may_lend_month(before: tuple[_Day, ...]) -> bool:
+    """Whether a day without a month may follow: after "June 15", and before a month was named at all."""
+    return all(day.month is None or day.month_first for day in before)
 
 
 def _each_day(said: Said, at: int, today: date) -> Iterator[tuple[_Day, int]]:
@@ -108,6 +116,7 @@ def _each_day(said: Said, at: int, today: date) -> Iterator[tuple[_Day, int]]:
                 full_year(year, today) if year else None,
                 WEEKDAYS[found["weekday"].rstrip(".")] if found["weekday"] else None,
                 iso=kind == _ISO,
+                month_first=kind == _MONTH_FIRST,
                 doubtful=month if kind == _MONTH_FIRST and year is None and found["day"].isdecimal() else None,
             ),
             match.end(),
@@ -128,7 +137,7 @@ def read_written(written: Written, today: date) -> PartialDate:
         raise UserError(
             "»%(said)s« ist mir zu viel auf einmal. Schreib bitte nur den ersten und den letzten Tag.", said=written.typed
         )
-    if all(later - earlier == timedelta(days=1) for earlier, later in zip(days, days[1:], strict=False)):
+    if all(later - earlier == timedelta(days=1) for earlier, later in pairwise(days)):
         return interval(days[0], days[-1])
     if sorted(set(days)) != days:
         interval(days[0], days[-1])
