@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.db import deliveries, rooms
+from bot.db import deliveries, policies, rooms
 from bot.db.deliveries import Delivery
 from bot.domain.places import COORDINATION
 from bot.domain.reminders import Reminder
@@ -153,14 +153,24 @@ class Reminding:
         """Return what the row `key` says at `now`, in the language of the room."""
         room = reminders[0].room
         language = await rooms.language_of(session, self._rooms.room_id(room) or room) or self._language
-        rendered = render(policy.template, language, self._words(policy, reminders, now, present))
+        since = await policies.first_seen(session, policy.name, [r.timing for r in reminders if r.timing])
+        rendered = render(policy.template, language, self._words(policy, reminders, now, present, since))
         return content.message(rendered, key, notifies=True)
 
     def _words(
-        self, policy: ReminderPolicy[Any], reminders: Sequence[Reminder], now: datetime, present: Present
+        self,
+        policy: ReminderPolicy[Any],
+        reminders: Sequence[Reminder],
+        now: datetime,
+        present: Present,
+        since: Mapping[str, datetime],
     ) -> dict[str, object]:
         here = now.astimezone(self._zone)
-        items = [{**policy.words(r, here), "late": _is_late(r, now), "mention": _mentioned(r, present)} for r in reminders]
+
+        def words(r: Reminder) -> dict[str, object]:
+            return {**policy.words(r, here), "late": _is_late(r, now, since.get(r.timing)), "mention": _mentioned(r, present)}
+
+        items = [words(reminder) for reminder in reminders]
         around = {"prefix": self._prefix, "late": all(item["late"] for item in items)}
         if not policy.merges:
             return {**items[0], **around}
@@ -188,9 +198,9 @@ def _together(policy: ReminderPolicy[Any], reminders: Sequence[Reminder]) -> lis
     return [sorted(together, key=lambda r: r.key) for together in by_room.values()]
 
 
-def _is_late(reminder: Reminder, now: datetime) -> bool:
-    """Whether it comes after its time because nobody was here; if its subject is newer than its time, nobody could have said it then."""
-    ought = max(reminder.at, reminder.since) if reminder.since else reminder.at
+def _is_late(reminder: Reminder, now: datetime, since: datetime | None) -> bool:
+    """Whether it comes after its time because nobody was here. `since`: when its time was set; before that, nobody could have said it."""
+    ought = max(reminder.at, since) if since else reminder.at
     if reminder.hours is not None:
         ought = reminder.hours.next_opening(ought)
     return now - ought > LATE_AFTER

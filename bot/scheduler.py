@@ -164,7 +164,9 @@ class Scheduler:
 
     @staticmethod
     async def _first_seen(session: AsyncSession, policy: ReminderPolicy[Any], facts: object, now: datetime) -> set[str]:
-        return await policies.note_subjects(session, policy.name, {r.ladder or r.key for r in policy.plan(facts)}, now)
+        plan = policy.plan(facts)
+        subjects = {r.ladder or r.key for r in plan} | {r.timing for r in plan if r.timing}
+        return await policies.note_subjects(session, policy.name, subjects, now)
 
     async def _facts(self, policy: ReminderPolicy[Any], session: AsyncSession, now: datetime) -> Any:
         return await policy.facts(session, self._settings, self._zone, now)

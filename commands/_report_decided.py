@@ -5,16 +5,15 @@ from bot.converters import ReportName
 from bot.db import reports
 from bot.domain.places import RESEARCH as RESEARCH_ROOM
 from bot.domain.places import lab_room
-from bot.domain.reports import RESEARCH, Debt, OwedBy, debtor_audience
-from bot.errors import Denied, UserError
+from bot.domain.reports import RESEARCH, Debt, OwedBy
+from bot.errors import UserError
 from bot.rendering import Template
 from commands._lab_meant import lab_meant
 from commands._report_meant import check_owed_by_labs, report_meant
 
 
 async def decided_debt(ctx: Context, name: ReportName) -> Debt:
-    """Return whose report a coordinator means, held until the transaction ends. Raises `UserError` if that is not clear, and `Denied`
-    where others would see how things stand."""
+    """Return whose report a coordinator means, held until the transaction ends. Raises `UserError` if that is not clear."""
     report = await report_meant(ctx, name.report, None if ctx.place.lab is None else [ctx.place.lab])
     if report.owed_by is OwedBy.RESEARCH:
         if name.lab is not None:
@@ -26,8 +25,6 @@ async def decided_debt(ctx: Context, name: ReportName) -> Debt:
         debtor = ctx.place.lab
     else:
         raise UserError("Von welchem Labor? Schreib zum Beispiel: %(name)s", name=f"{report.key}:bremen")
-    if not debtor_audience(debtor).may_see(ctx.place):
-        raise Denied("Das gehört nicht in diesen Raum. Schreib es bitte in »%(room)s«.", room=ctx.rooms.label("coordination"))
     debt = await reports.held_debt(ctx.session, report, debtor)
     if debt is None:
         raise UserError("Das Labor »%(lab)s« steht nicht in meinen Daten.", lab=debtor)

@@ -6,8 +6,10 @@ from bot.db import reports
 from bot.domain.report_life import check_accept
 from bot.domain.reports import Status
 from bot.domain.roles import Role
+from bot.errors import UserError
 from bot.rendering import template
 from commands._report_decided import decided_debt, told
+from commands._report_meant import refused
 
 _TOLD = template("<p>{% trans title=title %}»{{ title }}« ist angenommen. Danke!{% endtrans %}</p>")
 
@@ -23,6 +25,9 @@ _TOLD = template("<p>{% trans title=title %}»{{ title }}« ist angenommen. Dank
 async def report_accepted(ctx: Context, report: ReportRef) -> Reply:
     """Nimmt einen abgegebenen Bericht an; das Labor erfährt es. Welches Labor, steht hinter dem Doppelpunkt."""
     debt = await decided_debt(ctx, report)
-    check_accept(debt)
+    try:
+        check_accept(debt)
+    except UserError as refusal:
+        return refused(debt, refusal)
     await reports.decide(ctx.session, debt, Status.ACCEPTED, by=ctx.sender, now=ctx.now)
     return Reply(None, also=told(ctx, debt, _TOLD))

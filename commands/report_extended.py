@@ -6,8 +6,10 @@ from bot.db import reports
 from bot.domain.phrases import read_date
 from bot.domain.report_life import check_extend
 from bot.domain.roles import Role
+from bot.errors import UserError
 from bot.rendering import template
 from commands._report_decided import decided_debt, told
+from commands._report_meant import refused
 
 _TOLD = template(
     "<p>{% trans title=title, before=before|when, after=after|when %}Mehr Zeit für »{{ title }}«: fällig nicht mehr {{ before }},"
@@ -27,6 +29,9 @@ async def report_extended(ctx: Context, report: ReportRef, until: DatePhrase) ->
     """Verschiebt einen Bericht für ein Labor; der ursprüngliche Termin bleibt vermerkt, und das Labor erfährt es."""
     to = read_date(until, ctx.now.date())
     debt = await decided_debt(ctx, report)
-    check_extend(debt, to, ctx.now.date())
+    try:
+        check_extend(debt, to, ctx.now.date())
+    except UserError as refusal:
+        return refused(debt, refusal)
     await reports.extend(ctx.session, debt, to, by=ctx.sender, now=ctx.now)
     return Reply(None, also=told(ctx, debt, _TOLD, before=debt.due, after=to))

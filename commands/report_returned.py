@@ -11,6 +11,7 @@ from bot.domain.roles import Role
 from bot.errors import UserError, text
 from bot.rendering import template
 from commands._report_decided import decided_debt, told
+from commands._report_meant import refused
 
 MOST_CHARACTERS = 2000
 Remark = Annotated[str, rest(text("was fehlt"))]
@@ -37,6 +38,9 @@ async def report_returned(ctx: Context, report: ReportRef, remark: Remark) -> Re
             "Der Text ist zu lang: %(length)s Zeichen, höchstens %(most)s gehen.", length=len(remark), most=MOST_CHARACTERS
         )
     debt = await decided_debt(ctx, report)
-    check_return(debt)
+    try:
+        check_return(debt)
+    except UserError as refusal:
+        return refused(debt, refusal)
     await reports.decide(ctx.session, debt, Status.RETURNED, by=ctx.sender, now=ctx.now, remark=remark)
     return Reply(None, also=told(ctx, debt, _TOLD, remark=remark))

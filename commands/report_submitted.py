@@ -21,9 +21,7 @@ from commands._report_meant import own_debt, refused
     reads_reply=True,
 )
 async def report_submitted(ctx: Context, report: ReportRef, link: Link | None = None) -> Reply:
-    """Vermerkt einen Bericht als abgegeben, auf Wunsch mit Link; als Antwort auf eine Datei im Raum mit dieser Datei. Im Direktchat
-    notfalls mit Labor: labor-1:bremen.
-    """
+    """Vermerkt einen Bericht als abgegeben, mit Link oder als Antwort auf eine Datei. Im Direktchat notfalls mit Labor: labor-1:bremen."""
     file = _file(ctx)
     debt = await own_debt(ctx, report, hold=True)
     try:

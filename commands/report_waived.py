@@ -9,9 +9,10 @@ from bot.domain.chat_words import one_line
 from bot.domain.report_life import check_waive
 from bot.domain.reports import Status
 from bot.domain.roles import Role
-from bot.errors import text
+from bot.errors import UserError, text
 from bot.rendering import template
 from commands._report_decided import decided_debt, told
+from commands._report_meant import refused
 
 _LONGEST_REASON = 500
 Reason = Annotated[str, rest(text("grund"))]
@@ -32,7 +33,10 @@ _TOLD = template(
 async def report_waived(ctx: Context, report: ReportRef, reason: Reason | None = None) -> Reply:
     """Befreit ein Labor von einem Bericht; es wird nicht mehr daran erinnert und erfährt es."""
     debt = await decided_debt(ctx, report)
-    check_waive(debt)
+    try:
+        check_waive(debt)
+    except UserError as refusal:
+        return refused(debt, refusal)
     remark = one_line(reason, _LONGEST_REASON) if reason else None
     await reports.decide(ctx.session, debt, Status.WAIVED, by=ctx.sender, now=ctx.now, remark=remark)
     return Reply(None, also=told(ctx, debt, _TOLD, reason=remark))

@@ -192,7 +192,8 @@ class Conversation:
         """Return what is written down since the last time, and mark it as sent."""
         async with self.database.begin() as session:
             columns = (table.c.id, table.c.key, table.c.room, table.c.event_type, table.c.content)
-            found = await session.execute(sa.select(*columns).where(table.c.id > self._shown).order_by(table.c.id))
+            waiting = sa.and_(table.c.id > self._shown, table.c.done_at.is_(None))
+            found = await session.execute(sa.select(*columns).where(waiting).order_by(table.c.id))
             self.written = [Written(*row) for row in found]
             stored = {row.key: await attachments.of(session, row.key) for row in self.written}
             self.files = {key: file for key, file in stored.items() if file is not None}

@@ -13,8 +13,8 @@ class Reminder:
     `room`: key of a configured room, or a room id. `at`: when it is to be said. `until`: when it has lost its sense (the next step, or the
     deadline itself). `key` makes it one for ever. `ladder` names what is reminded of, whatever its date: something new has missed nothing.
     `in_place_of`: keys of others; it is only said if none of them was. `hours`: the working time outside of which it waits, None if it
-    comes at any hour. `since`: when its time was set, which may have been after the time itself. `mentions`: whom to mention, the first of
-    them who is in the room.
+    comes at any hour. `timing` names what its time follows from, if that may change: what was set only after that time is not late.
+    `mentions`: whom to mention, the first of them who is in the room.
     """
 
     key: str
@@ -29,7 +29,7 @@ class Reminder:
     ladder: str = ""
     in_place_of: tuple[str, ...] = ()
     hours: "Calendar | None" = None
-    since: datetime | None = None
+    timing: str = ""
     mentions: tuple[str, ...] = ()
 
 

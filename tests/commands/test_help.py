@@ -45,7 +45,7 @@ async def test_help_about_a_command(netz: Conversation) -> None:
     about = notice(
         "lab:bremen",
         "!netz bericht abgegeben <bericht> [link]",
-        "Vermerkt einen Bericht als abgegeben, auf Wunsch mit Link. Im Direktchat notfalls mit Labor: labor-1:bremen.",
+        "Vermerkt einen Bericht als abgegeben, mit Link oder als Antwort auf eine Datei. Im Direktchat notfalls mit Labor: labor-1:bremen.",
         "",
         "Zum Beispiel:",
         "!netz bericht abgegeben labor-1 https://example.org/bericht.pdf",
