@@ -11,7 +11,7 @@ dispatcher renders it, decides in which room it may be shown, and commits.
 """
 
 import inspect
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import NoneType
@@ -123,7 +123,8 @@ class RoomNames(Protocol):
 class Context:
     """What a command may use: who asked, where, when (in the network's zone), with which roles, in which language.
 
-    `session` is in a transaction: returning commits, raising rolls back. `commands`: all commands, for the help.
+    `session` is in a transaction: returning commits, raising rolls back. `commands`: all commands, for the help. `named`: whom the message
+    mentions or names by user id, the bot aside, with all their roles; only for a command that `asks_named`.
     """
 
     session: AsyncSession
@@ -136,6 +137,7 @@ class Context:
     prefix: str
     rooms: RoomNames
     commands: Sequence["Command"]
+    named: Mapping[str, Roles] = field(default_factory=dict[str, Roles])
 
     @property
     def sender(self) -> str:
@@ -157,7 +159,10 @@ class Argument:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command as the registry finds it. `names`: German, English, then further names. `asks_all`: it wants every role known."""
+    """A command as the registry finds it. `names`: German, English, then further names.
+
+    `asks_all`: it wants every role known; `asks_named`: and every role of those whom the message names.
+    """
 
     names: tuple[str, ...]
     needs: Role
@@ -166,6 +171,7 @@ class Command:
     arguments: tuple[Argument, ...]
     examples: tuple[str, ...]
     asks_all: bool = False
+    asks_named: bool = False
 
     def name(self, language: str) -> str:
         """Return the name in a language (`de` or `en`)."""
@@ -217,7 +223,13 @@ class BadDeclaration(NetzwartError):
 
 
 def command(
-    german: str, english: str, *further: str, needs: Role, examples: Sequence[str] = (), asks_all: bool = False
+    german: str,
+    english: str,
+    *further: str,
+    needs: Role,
+    examples: Sequence[str] = (),
+    asks_all: bool = False,
+    asks_named: bool = False,
 ) -> Callable[[Handler], Command]:
     """Declare a command. `examples` are what may follow its name. Raises `BadDeclaration` for what cannot work."""
 
@@ -232,6 +244,7 @@ def command(
             _arguments(german, handler),
             tuple(examples),
             asks_all,
+            asks_named,
         )
 
     return declare
