@@ -83,9 +83,9 @@ def _lines(people: Mapping[ContactRole, str], away: Mapping[str, date], new: str
 async def _debtor_named(ctx: Context, words: str, every: list[Lab]) -> tuple[str | None, str]:
     """Return for whom `words` say that it is, None if they do not say, and what follows. Raises `UserError` for a lab that is not there."""
     named, whom = after_leading_name(words, _names(every))
-    typed = user_ids(whom)
-    before = whom.partition(typed[0])[0].strip() if typed else ""
-    if named is None and before and typed[0] not in _mentioned(ctx):
+    person = next(iter(user_ids(whom)), None)
+    before = whom.partition(person)[0].strip() if person else ""
+    if named is None and before and person not in _mentioned(ctx):
         return (await lab_meant(ctx, one_line(before, 60))).key, whom[len(before) :].strip()
     return named, whom
 
@@ -111,7 +111,7 @@ def _debtor_meant(ctx: Context, named: str | None) -> str | None:
         raise shown_only_in(ctx, ctx.place.key)
     if len(own) > 1:
         raise _which_lab(ctx)
-    return own[0]
+    return next(iter(own))
 
 
 async def _name(ctx: Context, debtor: str, role: ContactRole, whom: str) -> str | None:

@@ -95,7 +95,7 @@ TABLES = {
     coord          A       A      -A      -A      -A       A       D>N
     coord+bremen   A       A      -A       A      -A       A       D>N
     """,
-    # Whom a lab has is that lab's business, and coordination's. In another lab's or research's room nobody acts for it.
+    # Whom a lab has is that lab's business, and coordination's. In a lab's room only that room and coordination are asked who one is.
     "kontakt / vertretung": """
                    K       N       F       B       S       D       U
     guest         -D>LFK  -D>LFK  -D>LFK  -D>BFK  -D>SFK   D>LFK   D>LFK
@@ -114,7 +114,7 @@ TABLES = {
     bergstrasse   -D>B     D>B    -D>B    -D>BFK   D>B     D>B     D>N
     research      -D>B     D>B     D>B    -D>BFK  -D>SFK   D>B     D>N
     coord          A       E>K    -E>K    -A      -E>K     A       D>N
-    coord+bremen   A       E>B    -E>B     A      -E>B     A       D>N
+    coord+bremen   A       E>B    -E>B     A      -E>K     A       D>N
     """,
     # A room's language is chosen by those who are in it.
     "sprache de": """
