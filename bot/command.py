@@ -92,8 +92,8 @@ class Reply:
 
     `template` None means that a ✅ under the command says it all. `audience`: who may see it; with `only_at_home`, it is shown
     nowhere but in the audience's own room. `key`: a name of its own for an answer that people react to; `reactions`: the
-    symbols that the bot puts under it. `also`: what is said elsewhere. `attachment`: goes where the words go, never without words. `files`: contents of
-    file events that were posted elsewhere, to be shown after the words.
+    symbols that the bot puts under it. `also`: what is said elsewhere. `attachment`: goes where the words go, never without words.
+    `files`: contents of file events that were posted elsewhere, to be shown after the words.
     """
 
     template: Template | None
@@ -127,7 +127,8 @@ class Context:
     """What a command may use: who asked, where, when (in the network's zone), with which roles, in which language.
 
     `session` is in a transaction: returning commits, raising rolls back. `commands`: all commands, for the help. `replied`: for a command
-    that `reads_reply`, the content of the event that the message replies to; None if it replies to nothing that can be had.
+    that `reads_reply`, the content of the event that the message replies to; None if it replies to nothing that can be had. `named`: for a
+    command that `asks_named`, whom the message mentions or names by user id, the bot aside, with all their roles.
     """
 
     session: AsyncSession
@@ -141,6 +142,7 @@ class Context:
     rooms: RoomNames
     commands: Sequence["Command"]
     replied: Mapping[str, Any] | None = None
+    named: Mapping[str, Roles] = field(default_factory=dict[str, Roles])
 
     @property
     def sender(self) -> str:
@@ -162,9 +164,10 @@ class Argument:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command as the registry finds it. `names`: German, English, then further names. `asks_all`: it wants every role known.
+    """A command as the registry finds it. `names`: German, English, then further names.
 
-    `reads_reply`: it wants to know what the message replies to.
+    `asks_all`: it wants every role known; `asks_named`: and every role of those whom the message names. `reads_reply`: it wants to know
+    what the message replies to.
     """
 
     names: tuple[str, ...]
@@ -175,6 +178,7 @@ class Command:
     examples: tuple[str, ...]
     asks_all: bool = False
     reads_reply: bool = False
+    asks_named: bool = False
 
     def name(self, language: str) -> str:
         """Return the name in a language (`de` or `en`)."""
@@ -233,6 +237,7 @@ def command(
     examples: Sequence[str] = (),
     asks_all: bool = False,
     reads_reply: bool = False,
+    asks_named: bool = False,
 ) -> Callable[[Handler], Command]:
     """Declare a command. `examples` are what may follow its name. Raises `BadDeclaration` for what cannot work."""
 
@@ -248,6 +253,7 @@ def command(
             tuple(examples),
             asks_all,
             reads_reply,
+            asks_named,
         )
 
     return declare

@@ -23,7 +23,7 @@ from bot.command import Command, Context, Message, Reaction, Reply
 from bot.db import deliveries, handled, rooms
 from bot.db.changes import Changes
 from bot.db.engine import Database, Unavailable
-from bot.domain.chat_words import Word, after_name, after_prefix, one_line
+from bot.domain.chat_words import Word, after_name, after_prefix, one_line, user_ids
 from bot.domain.places import EVERYONE, Place, PlaceKind
 from bot.domain.roles import Role, Roles
 from bot.errors import Denied, HomeserverAway, LoginFailed, MembershipUnknown, NotYet, Text, UsageError, UserError, text
@@ -83,9 +83,9 @@ class Identity:
 class Dispatcher:
     """Handles messages and reactions.
 
-    `content_of` looks up an event that somebody replies to. `written` is called after every commit that left something to say, `changed` after one that changed what reminders follow from. A
-    message that is older than `stale_after` is not obeyed. A reaction has no such limit: it means something only under an answer that
-    knows by itself how long it may be decided on, and a ❌ is welcome however late it is.
+    `content_of` looks up an event that somebody replies to. `written` is called after every commit that left something to say, `changed`
+    after one that changed what reminders follow from. A message that is older than `stale_after` is not obeyed. A reaction has no such
+    limit: it means something only under an answer that knows by itself how long it may be decided on, and a ❌ is welcome however late.
     """
 
     def __init__(
@@ -294,7 +294,8 @@ class Dispatcher:
             everywhere = command is not None and command.asks_all
             roles = await self._authoriser.roles(message.sender, place, needs, everywhere=everywhere)
             self._authoriser.check(roles, needs, place)
-            await self._commit(message, place, roles, name, run)
+            named = await self._authoriser.roles_of(self._named(message) if command is not None and command.asks_named else ())
+            await self._commit(message, place, roles, name, run, named)
         except MembershipUnknown as unknown:
             log.warning("membership_unknown", room=unknown.room_id, command=name)
             await self._refuse(message, place, _cannot_check())
@@ -315,12 +316,19 @@ class Dispatcher:
             )
             await self._refuse(message, place, sorry)
 
-    async def _commit(self, message: Message | Reaction, place: Place, roles: Roles, name: str, run: Runner) -> None:
+    def _named(self, message: Message | Reaction) -> set[str]:
+        """Return whom a message mentions or names by user id, the bot aside."""
+        named = {*message.mentions, *user_ids(message.body)} if isinstance(message, Message) else set[str]()
+        return named - {self._identity.user_id}
+
+    async def _commit(
+        self, message: Message | Reaction, place: Place, roles: Roles, name: str, run: Runner, named: Mapping[str, Roles]
+    ) -> None:
         async with self._database.begin() as session:
             if not await self._take(session, message, name):
                 return
             changes = Changes(session)
-            ctx = await self._context(session, message, place, roles)
+            ctx = replace(await self._context(session, message, place, roles), named=named)
             reply = await run(ctx)
             await self._answering.write(ctx, reply)
         metrics.commands.labels("reaction" if isinstance(message, Reaction) else name, "done").inc()

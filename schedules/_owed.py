@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.db import labs, reports
+from bot.db import contacts, labs, reports
 from bot.domain.places import RESEARCH as RESEARCH_ROOM
 from bot.domain.places import lab_room
 from bot.domain.reminders import Calendar, Ladder, Reminder, Rung
@@ -17,27 +18,29 @@ from bot.working_time import calendar_of
 
 @dataclass(frozen=True, slots=True)
 class Owed:
-    """What is owed, with the steps of each series (by its key), the working time of each debtor, and that of coordination."""
+    """What is owed; the steps of each series (by its key); the working time of each debtor, and whom to mention; that of coordination."""
 
     debts: Sequence[Debt]
     ladders: Mapping[str, Ladder]
     calendars: Mapping[str, Calendar]
     coordination: Calendar
+    mentions: Mapping[str, tuple[str, ...]]
 
 
-async def read_owed(session: AsyncSession, settings: ReminderSettings, zone: ZoneInfo) -> Owed:
-    """Read what is owed by debtors that are in our data."""
+async def read_owed(session: AsyncSession, settings: ReminderSettings, zone: ZoneInfo, now: datetime) -> Owed:
+    """Read what is owed by debtors that are in our data, and whom to mention today."""
     everywhere = calendar_of(None, settings.office_hours, zone)
     calendars = {RESEARCH: everywhere}
     for lab in await labs.every(session):
         calendars[lab.key] = calendar_of(lab.state, settings.office_hours, zone)
     owed = [debt for debt in await reports.debts(session) if debt.status.owed and debt.debtor in calendars]
     ladders = {debt.report.series: ladder_of(settings, debt.report.series) for debt in owed}
-    return Owed(owed, ladders, calendars, everywhere)
+    mentions = await contacts.mentions(session, now.astimezone(zone).date())
+    return Owed(owed, ladders, calendars, everywhere, mentions)
 
 
-def to_debtor(policy: str, debt: Debt, rung: Rung, step: str, calendar: Calendar, data: Mapping[str, object]) -> Reminder:
-    """Return a step as the debtor's room hears of it. `step`: an ISO 8601 duration, whose number of days makes the key."""
+def to_debtor(policy: str, owed: Owed, debt: Debt, rung: Rung, step: str, **data: object) -> Reminder:
+    """Return a step as the debtor's room hears of it. `step`: an ISO 8601 duration; `data`: what the template shows beside the report."""
     lab = None if debt.debtor == RESEARCH else debt.debtor
     ladder = f"{policy}:{debt.report.key}:{debt.debtor}"
     return Reminder(
@@ -51,6 +54,7 @@ def to_debtor(policy: str, debt: Debt, rung: Rung, step: str, calendar: Calendar
         at=rung.at,
         until=rung.until,
         lab=lab,
-        hours=calendar,
+        hours=owed.calendars[debt.debtor],
+        mentions=owed.mentions.get(debt.debtor, ()),
         data={"title": debt.report.title, "due": debt.due, "report": debt.report.key, **data},
     )

@@ -20,7 +20,7 @@ class ReportDeadline(ReminderPolicy[Owed]):
     """Steps before the deadline of a report that is still open."""
 
     name = "report-deadline"
-    merges = True
+    merges = mentions = True
     template = template(
         "{% macro left(days) %}"
         "{% if days > 1 %}{% trans days=days %}In {{ days }} Tagen ist fällig:{% endtrans %}"
@@ -28,7 +28,8 @@ class ReportDeadline(ReminderPolicy[Owed]):
         "{% else %}{% trans %}Heute ist fällig:{% endtrans %}{% endif %}"
         "{% endmacro %}"
         "{% for item in items %}"
-        "<p>{% if item.late %}<em>{% trans %}Verspätet, weil ich nicht da war:{% endtrans %}</em> {% endif %}"
+        "<p>{% if loop.first %}{% for person in mentioned %}{{ person|pill }}: {% endfor %}{% endif %}"
+        "{% if item.late %}<em>{% trans %}Verspätet, weil ich nicht da war:{% endtrans %}</em> {% endif %}"
         "{{ left(item.days) }} <strong>{{ item.title }}</strong> ({{ item.due|when }}).</p>"
         "{% endfor %}"
         "<p>{% if items|length == 1 %}{% trans key=items[0].report, prefix=prefix %}Ist er fertig? Dann schreib:"
@@ -38,9 +39,9 @@ class ReportDeadline(ReminderPolicy[Owed]):
         "</code>{% endfor %}{% endif %}</p>"
     )
 
-    async def facts(self, session: AsyncSession, settings: ReminderSettings, zone: ZoneInfo, now: datetime) -> Owed:  # noqa: ARG002  (for others)
+    async def facts(self, session: AsyncSession, settings: ReminderSettings, zone: ZoneInfo, now: datetime) -> Owed:
         """Read what is owed."""
-        return await read_owed(session, settings, zone)
+        return await read_owed(session, settings, zone, now)
 
     def words(self, reminder: Reminder, now: datetime) -> dict[str, object]:
         """Count the days that are left when it is said, which may be later than planned."""
@@ -50,11 +51,10 @@ class ReportDeadline(ReminderPolicy[Owed]):
     def plan(self, facts: Owed) -> list[Reminder]:
         """Return the steps of every open report whose day is known. A new day has steps of its own."""
         return [
-            to_debtor(self.name, debt, rung, f"P{rung.days}D", calendar, {})
+            to_debtor(self.name, facts, debt, rung, f"P{rung.days}D")
             for debt in facts.debts
             if debt.due.exact
-            for calendar in (facts.calendars[debt.debtor],)
-            for rung in ladder(debt.due.last, facts.ladders[debt.report.series].steps, calendar)
+            for rung in ladder(debt.due.last, facts.ladders[debt.report.series].steps, facts.calendars[debt.debtor])
         ]
 
 

@@ -33,14 +33,10 @@ class ReportEscalation(ReminderPolicy[tuple[Owed, dict[str, str]]]):
     )
 
     async def facts(
-        self,
-        session: AsyncSession,
-        settings: ReminderSettings,
-        zone: ZoneInfo,
-        now: datetime,  # noqa: ARG002  (for others)
+        self, session: AsyncSession, settings: ReminderSettings, zone: ZoneInfo, now: datetime
     ) -> tuple[Owed, dict[str, str]]:
         """Read what is owed, and what the labs are called."""
-        return await read_owed(session, settings, zone), {lab.key: lab.name for lab in await labs.every(session)}
+        return await read_owed(session, settings, zone, now), {lab.key: lab.name for lab in await labs.every(session)}
 
     def plan(self, facts: tuple[Owed, dict[str, str]]) -> list[Reminder]:
         """Return one step for everything that is owed and has a last day."""

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.domain.dates import PartialDate, Precision
 from bot.domain.reminders import Reminder, overdue_ladder
+from bot.domain.reports import Status
 from bot.reminder_policy import ReminderPolicy, ReminderSettings
 from bot.rendering import template
 from schedules._owed import Owed, read_owed, to_debtor
@@ -20,9 +21,9 @@ class ReportOverdue(ReminderPolicy[Owed]):
     """Steps after the last possible day of a report that is still owed."""
 
     name = "report-overdue"
-    merges = True
+    merges = mentions = True
     template = template(
-        "{% for item in items %}<p>"
+        "{% for item in items %}<p>{% if loop.first %}{% for person in mentioned %}{{ person|pill }}: {% endfor %}{% endif %}"
         "{% if item.returned %}{% trans title=item.title, day=item.due|when %}Noch nicht wieder da: <strong>{{ title }}</strong>,"
         " fällig war {{ day }}.{% endtrans %}"
         "{% else %}{% trans title=item.title, day=item.due|when %}Noch nicht da: <strong>{{ title }}</strong>, fällig war {{ day }}."
@@ -34,9 +35,9 @@ class ReportOverdue(ReminderPolicy[Owed]):
         "</code>{% endfor %}<br/>{% trans %}Braucht ihr mehr Zeit? Dann sagt es bitte der Koordination.{% endtrans %}</p>"
     )
 
-    async def facts(self, session: AsyncSession, settings: ReminderSettings, zone: ZoneInfo, now: datetime) -> Owed:  # noqa: ARG002  (for others)
+    async def facts(self, session: AsyncSession, settings: ReminderSettings, zone: ZoneInfo, now: datetime) -> Owed:
         """Read what is owed."""
-        return await read_owed(session, settings, zone)
+        return await read_owed(session, settings, zone, now)
 
     def words(self, reminder: Reminder, now: datetime) -> dict[str, object]:
         """Count the days that have passed when it is said."""
@@ -46,11 +47,10 @@ class ReportOverdue(ReminderPolicy[Owed]):
     def plan(self, facts: Owed) -> list[Reminder]:
         """Return the steps of everything that is owed and has a last day."""
         return [
-            to_debtor(self.name, debt, rung, f"-P{rung.days}D", calendar, {"returned": debt.remark is not None})
+            to_debtor(self.name, facts, debt, rung, f"-P{rung.days}D", returned=debt.status is Status.RETURNED)
             for debt in facts.debts
             if debt.due.precision is not Precision.OPEN
-            for calendar in (facts.calendars[debt.debtor],)
-            for rung in overdue_ladder(debt.due.last, facts.ladders[debt.report.series].overdue_steps, calendar)
+            for rung in overdue_ladder(debt.due.last, facts.ladders[debt.report.series].overdue_steps, facts.calendars[debt.debtor])
         ]
 
 

@@ -86,6 +86,38 @@ TABLES = {
     coord          A       A      -A      -A      -A       A       D>N
     coord+bremen   A       A      -A       A      -A       A       D>N
     """,
+    # Everybody says for themselves that they are away; it is theirs to choose who hears it.
+    "abwesend bis morgen / wieder da": """
+                   K       N       F       B       S       D       U
+    guest         -D>N    -D>N    -D>N    -D>N    -D>N     D>N     D>N
+    member        -A       A      -A      -A      -A       A       D>N
+    bremen        -A       A      -A       A      -A       A       D>N
+    bergstrasse   -A       A      -A      -A       A       A       D>N
+    research      -A       A       A      -A      -A       A       D>N
+    coord          A       A      -A      -A      -A       A       D>N
+    coord+bremen   A       A      -A       A      -A       A       D>N
+    """,
+    # Whom a lab has is that lab's business, and coordination's. In a lab's room only that room and coordination are asked who one is.
+    "kontakt / vertretung": """
+                   K       N       F       B       S       D       U
+    guest         -D>LFK  -D>LFK  -D>LFK  -D>BFK  -D>SFK   D>LFK   D>LFK
+    member        -D>LFK   D>LFK  -D>LFK  -D>BFK  -D>SFK   D>LFK   D>LFK
+    bremen        -A       E>B    -D>FK    A      -D>SFK   A       D>N
+    bergstrasse   -A       E>S    -D>FK   -D>BFK   A       A       D>N
+    research      -A       E>F     A      -D>BFK  -D>SFK   A       D>N
+    coord          A       E>K    -A      -A      -A       A       D>N
+    coord+bremen   A       E>K    -A       A      -A       A       D>N
+    """,
+    "kontakt bremen / vertretung bremen / kontakt bremen niemand": """
+                   K       N       F       B       S       D       U
+    guest         -D>LFK  -D>LFK  -D>LFK  -D>BFK  -D>SFK   D>LFK   D>LFK
+    member        -D>LFK   D>LFK  -D>LFK  -D>BFK  -D>SFK   D>LFK   D>LFK
+    bremen        -A       E>B    -D>B     A      -D>SFK   A       D>N
+    bergstrasse   -D>B     D>B    -D>B    -D>BFK   D>B     D>B     D>N
+    research      -D>B     D>B     D>B    -D>BFK  -D>SFK   D>B     D>N
+    coord          A       E>K    -E>K    -A      -E>K     A       D>N
+    coord+bremen   A       E>B    -E>B     A      -E>K     A       D>N
+    """,
     # A room's language is chosen by those who are in it.
     "sprache de": """
                    K       N       F       B       S       D       U

@@ -21,6 +21,7 @@ def event_from_row(row: sa.Row[Any]) -> Event:
         place=row.place,
         online=row.online,
         cancelled=row.cancelled,
+        register_by=row.register_by,
     )
 
 

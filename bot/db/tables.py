@@ -73,6 +73,7 @@ events = _table(
     sa.Column("place", sa.Text),
     sa.Column("online", sa.Boolean, nullable=False),
     sa.Column("cancelled", sa.Boolean, nullable=False),
+    sa.Column("register_by", sa.Date),
 )
 
 phases = _table(
@@ -169,6 +170,25 @@ broadcasts = _table(
     sa.Column("decided_by", sa.Text),
     sa.Column("decided_at", UTCDateTime),
     sa.Column("send_at", UTCDateTime),  # none: as soon as it is confirmed
+)
+
+# Whom a lab (or the research team) has named to be asked in its name: its contact and a deputy.
+contacts = _table(
+    "contacts",
+    sa.Column("debtor", sa.Text, primary_key=True),  # the key of a lab, or `research`
+    sa.Column("role", sa.Text, primary_key=True),
+    sa.Column("user_id", sa.Text, nullable=False),
+    sa.Column("since", UTCDateTime, nullable=False),
+    sa.Column("named_by", sa.Text, nullable=False),
+)
+
+# People who have said that they are away.
+people_away = _table(
+    "people_away",
+    sa.Column("user_id", sa.Text, primary_key=True),
+    sa.Column("until", sa.Date, nullable=False),  # the last day
+    sa.Column("said_by", sa.Text, nullable=False),
+    sa.Column("said_at", UTCDateTime, nullable=False),
 )
 
 # Everything that is to be said, and what became of it.
