@@ -19,7 +19,11 @@ _SHOWN = 40
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """`plain`: the beginning of `original`, folded, one space between words, lines kept. `ends`: where what stands in `plain` up to there ends."""
+    """Words, folded.
+
+    `plain`: the beginning of `original`, one space between words, lines kept. `ends`: of each letter of `plain`, where it ends in
+    `original`.
+    """
 
     original: str
     plain: str
@@ -70,8 +74,9 @@ class Found:
     match: re.Match[str]
     today: date
 
-    def __getitem__(self, name: str) -> str | None:
-        return self.match.groupdict().get(name)
+    def __getitem__(self, name: str) -> str:
+        """Return what was found for a part of the form, "" if it is not there."""
+        return self.match.groupdict().get(name) or ""
 
     @property
     def end(self) -> int:

@@ -14,12 +14,11 @@ from bot.errors import UserError, text
 SPANS: Forms[PartialDate] = Forms()
 
 _QUARTERS, _FIRST_QUARTER = 4, 33
-_FALL = "autumn fall herbst"
 _SEASONS = (
-    dict.fromkeys("fruehjahr fruehling lenz spring".split(), 21)
-    | dict.fromkeys("sommer summer".split(), 22)
-    | dict.fromkeys(_FALL.split(), 23)
-    | dict.fromkeys("winter".split(), 24)
+    dict.fromkeys(("fruehjahr", "fruehling", "spring"), 21)
+    | dict.fromkeys(("sommer", "summer"), 22)
+    | dict.fromkeys(("herbst", "autumn", "fall"), 23)
+    | {"winter": 24}
 )
 _WINTER = 24
 _ABOUT = r"(?:(?:anfang|mitte|ende|early|mid|late|(?:the )?(?:start|beginning|middle|end) of)(?: |-)?(?:des |der )?(?:monats |jahres )?)?"
@@ -81,7 +80,7 @@ def _weeks_in(year: int) -> int:
     r"(?P<year>[0-9]{4})/(?P<number>[0-9]{1,2})",
 )
 def _month(found: Found) -> PartialDate:
-    month = MONTHS[(found["month"] or "").rstrip(".")] if found["month"] else int(found["number"] or 0)
+    month = MONTHS[found["month"].rstrip(".")] if found["month"] else int(found["number"] or 0)
     check_month(month)
     return PartialDate.parse(f"{_year(found) or _next_year(month, found.today):04d}-{month:02d}")
 
@@ -92,7 +91,7 @@ def _next_year(month: int, today: date) -> int:
 
 @SPANS.form(rf"{_ABOUT}{_WHICH} (?P<month>{MONTH})")
 def _which_month(found: Found) -> PartialDate:
-    month = MONTHS[(found["month"] or "").rstrip(".")]
+    month = MONTHS[found["month"].rstrip(".")]
     coming = _next_year(month, found.today)
     return _chosen(found, coming, month > found.today.month, lambda year: PartialDate.parse(f"{year:04d}-{month:02d}"))
 
@@ -120,7 +119,7 @@ def _ahead(found: Found) -> int:
 
 # Quarters and seasons
 
-_ROMAN = {"i": 1, "ii": 2, "iii": 3, "iv": 4}
+_ROMAN: dict[str, int] = {"i": 1, "ii": 2, "iii": 3, "iv": 4}
 
 
 @SPANS.form(
@@ -130,7 +129,7 @@ _ROMAN = {"i": 1, "ii": 2, "iii": 3, "iv": 4}
     rf"(?P<year>{YEAR})(?: ?[/-] ?| )?q(?P<quarter>[0-9]{{1,2}})",
 )
 def _quarter(found: Found) -> PartialDate:
-    typed = (found["quarter"] or "").rstrip(".")
+    typed = found["quarter"].rstrip(".")
     quarter = _ROMAN.get(typed) or number(typed)
     if not 1 <= quarter <= _QUARTERS:
         raise UserError("%(quarter)s ist kein Quartal. Möglich ist 1 bis 4.", quarter=quarter)
@@ -167,7 +166,7 @@ def _half(found: Found) -> PartialDate:
     rf"(?P<season>{one_of(_SEASONS)})(?: (?:of |des jahres |im jahr )?(?P<year>{YEAR})(?: ?[/-] ?(?P<second>[0-9]{{4}}|[0-9]{{2}}))?)?"
 )
 def _season(found: Found) -> PartialDate:
-    season, year = _SEASONS[found["season"] or ""], _year(found)
+    season, year = _SEASONS[found["season"]], _year(found)
     if season == _WINTER:
         return _winter(found, year)
     if found["second"]:
@@ -180,7 +179,7 @@ def _winter(found: Found, year: int | None) -> PartialDate:
     if year is None:
         return _in_season(_next_season(_WINTER, found.today), _WINTER)
     second = found["second"]
-    if second is None:
+    if not second:
         raise two_readings(
             found.typed,
             text("Winter %(year)s", year=f"{year - 1}/{year % 100:02d}"),
@@ -206,7 +205,7 @@ def _next_season(season: int, today: date) -> int:
 
 @SPANS.form(rf"{_WHICH} (?P<season>{one_of(_SEASONS)})")
 def _which_season(found: Found) -> PartialDate:
-    season = _SEASONS[found["season"] or ""]
+    season = _SEASONS[found["season"]]
     coming = _next_season(season, found.today)
     begun = _in_season(coming, season).first <= found.today
     if season == _WINTER and begun and found["this"]:
