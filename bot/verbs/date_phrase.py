@@ -8,6 +8,8 @@ from bot.domain.dates import PartialDate
 from bot.domain.phrases import DayOnly, Moment, Recurring, When, read_any
 from bot.errors import Text, UserError
 
+_YEARS = (2, 9990)
+"""Within which a zone's offset, and what people plan ahead, stay in the calendar."""
 UNDERSTOOD, NOT_UNDERSTOOD = 0, 2
 
 
@@ -39,8 +41,10 @@ def read_at(typed: str, zone: ZoneInfo) -> datetime:
     """Return the time of `--at`: a day (its beginning), or a day and a time. Raises `UserError` for what is neither."""
     try:
         at = datetime.fromisoformat(typed)
+        if not _YEARS[0] <= at.year <= _YEARS[1]:
+            raise ValueError(typed)  # noqa: TRY301  (the same to whoever typed it)
         return at.astimezone(zone) if at.tzinfo else at.replace(tzinfo=zone)
-    except (ValueError, OverflowError):
+    except ValueError:
         raise UserError(
             "»%(time)s« ist kein Tag und keine Zeit. Richtig wäre zum Beispiel 2021-09-15 oder 2021-09-15T09:00.", time=typed
         ) from None

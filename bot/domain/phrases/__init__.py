@@ -8,7 +8,7 @@ from bot.domain.phrases.beginnings import longest_reading, no_single_day
 from bot.domain.phrases.dates import CLOCK_OR_DAY, clock_or_day, read_whole_date
 from bot.domain.phrases.leftovers import text_after
 from bot.domain.phrases.moments import WITH_OFFSET, check_not_over, instant, still_to_come
-from bot.domain.phrases.refusals import NoDate, no_when, no_when_at_all, not_after
+from bot.domain.phrases.refusals import NoDate, no_when, no_when_at_all, not_all
 from bot.domain.phrases.said import Said
 from bot.domain.phrases.when import DayOnly, Moment, Recurring, When
 from bot.domain.recurrence import NotARecurrence, Recurrence
@@ -65,7 +65,7 @@ def read_any(phrase: str, now: datetime) -> When | PartialDate:
         return _date(typed, now)
     if not said.is_over(reading.end):
         reading.read()
-        raise not_after(said.typed(0, reading.end), said.after(reading.end))
+        raise not_all(said.typed(0, reading.end), said.after(reading.end))
     found = reading.read()
     return _exact(found, now) if isinstance(found, PartialDate) else found
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from bot.domain.dates import NotADate, PartialDate
-from bot.domain.phrases.refusals import no_date, not_after, two_readings
+from bot.domain.phrases.refusals import no_date, not_all, two_readings
 from bot.domain.phrases.relative_days import RELATIVE
 from bot.domain.phrases.said import Said
 from bot.domain.phrases.spans import SPANS
@@ -77,7 +77,7 @@ def read_whole_date(phrase: str, today: date) -> PartialDate:
         raise no_date(phrase)
     if not said.is_over(found.end):
         found.read()
-        raise not_after(said.typed(0, found.end), said.after(found.end))
+        raise not_all(said.typed(0, found.end), said.after(found.end))
     return found.read()
 
 

@@ -68,3 +68,13 @@ def not_after(said: str, rest: str) -> UserError:
         said=said,
         rest=one_line(rest, 30),
     )
+
+
+def not_all(said: str, rest: str) -> UserError:
+    """Return the refusal of a phrase that is a date or a time and something else."""
+    return UserError(
+        "»%(rest)s« nach »%(said)s« verstehe ich nicht. Richtig wäre zum Beispiel »30.10.2020«, »24. bis 27. November 2020« oder"
+        " »Februar 2022«.",
+        said=said,
+        rest=one_line(rest, 30),
+    )

@@ -13,6 +13,7 @@ MOST_CHARACTERS = 300
 
 _NOTHING = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
 """Invisible, and without a meaning of its own; what turns the direction of writing around is not among them."""
+_APOSTROPHES = "’‘´`"
 _UNREADABLE = "\ufffc"
 _SHOWN = 40
 
@@ -59,6 +60,8 @@ class Said:
 def _folded(piece: str) -> str:
     if piece.isspace():
         return "\n" if "\n" in piece else " "
+    if piece in _APOSTROPHES:
+        return "'"
     if piece in _NOTHING:
         return ""
     if unicodedata.category(piece[0]) == "No":  # ² is not 2

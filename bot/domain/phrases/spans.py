@@ -9,7 +9,7 @@ from bot.domain.phrases.forms import Forms
 from bot.domain.phrases.refusals import two_readings
 from bot.domain.phrases.said import Found
 from bot.domain.phrases.words import MONTH, MONTHS, ORDINAL, YEAR, number, one_of
-from bot.errors import UserError, text
+from bot.errors import Text, UserError, text
 
 SPANS: Forms[PartialDate] = Forms()
 
@@ -36,7 +36,7 @@ def _year(found: Found) -> int | None:
 # Weeks
 
 _KW = r"(?:kw|(?:kalender|calendar )?woche|kalenderwoche|calendar week|week)"
-_WEEK = r"(?P<week>[0-9]{1,2})(?: ?(?:-|bis|to|und|and|/(?=[0-9]{1,2}\b)) ?(?:kw )?(?P<last>[0-9]{1,2})(?![0-9]))?"
+_WEEK = r"(?P<week>[0-9]{1,2})(?: ?(?:-|bis|to|und|and) ?(?:kw )?(?P<last>[0-9]{1,2})(?![0-9]))?"
 _WEEK_YEAR = rf"(?:(?: ?/ ?|,? (?:of |im jahr )?)(?P<year>{YEAR})|/(?P<short>[0-9]{{2}}))?"
 
 
@@ -49,7 +49,9 @@ _WEEK_YEAR = rf"(?:(?: ?/ ?|,? (?:of |im jahr )?)(?P<year>{YEAR})|/(?P<short>[0-
 )
 def _calendar_week(found: Found) -> PartialDate:
     """Return Monday to Sunday of the week (ISO 8601), or of the weeks."""
-    first, last = int(found["week"] or 0), int(found["last"] or found["week"] or 0)
+    first, last = int(found["week"]), int(found["last"] or found["week"])
+    if found["short"] and int(found["short"]) == last + 1:
+        raise two_readings(found.typed, f"KW {last}/{_year(found)}", f"KW {last} – {last + 1}")
     year = _year(found)
     if year is None:
         this = found.today.isocalendar().year
@@ -68,7 +70,7 @@ def _week(year: int, week: int) -> tuple[date, date]:
 
 def _weeks_in(year: int) -> int:
     """Return how many weeks a year has (ISO 8601: 28 December is in the last)."""
-    return date(year, 12, 28).isocalendar().week
+    return date(existing_year(year), 12, 28).isocalendar().week
 
 
 # Months
@@ -99,12 +101,28 @@ def _which_month(found: Found) -> PartialDate:
 def _chosen(found: Found, coming: int, later_this_year: bool, made: Callable[[int], PartialDate]) -> PartialDate:  # noqa: FBT001  (a fact, not a switch)
     """Return what "this" or "next" means of something that comes once a year. Raises `UserError` with both where it may be either."""
     if found["next"] and later_this_year:
-        raise two_readings(found.typed, str(made(coming)), str(made(coming + 1)))
+        raise two_readings(found.typed, _written(made(coming)), _written(made(coming + 1)))
     if found["this"] and coming != found.today.year:
-        raise UserError("»%(said)s« ist schon vorbei. Meinst du »%(next)s«?", said=found.typed, next=str(made(coming)))
+        raise UserError("»%(said)s« ist schon vorbei. Meinst du »%(next)s«?", said=found.typed, next=_written(made(coming)))
     if found["after"]:
-        raise two_readings(found.typed, str(made(coming)), str(made(coming + 1)))
+        raise two_readings(found.typed, _written(made(coming)), _written(made(coming + 1)))
     return made(coming)
+
+
+_SEASON_NAMES = {
+    21: text("Frühjahr %(year)s"),
+    22: text("Sommer %(year)s"),
+    23: text("Herbst %(year)s"),
+    24: text("Winter %(year)s"),
+}
+
+
+def _written(when: PartialDate) -> str | Text:
+    """Return a month or a season as it can be typed again."""
+    year, number = int(when.edtf[:4]), int(when.edtf[5:])
+    if number not in _SEASON_NAMES:
+        return f"{number:02d}/{year:04d}"
+    return Text(_SEASON_NAMES[number].msgid, {"year": f"{year}/{(year + 1) % 100:02d}" if number == _WINTER else year})
 
 
 @SPANS.form(rf"{_ABOUT}{_WHICH} (?:monats?|month)", "(?P<after>the month after next)")
@@ -182,8 +200,8 @@ def _winter(found: Found, year: int | None) -> PartialDate:
     if not second:
         raise two_readings(
             found.typed,
-            text("Winter %(year)s", year=f"{year - 1}/{year % 100:02d}"),
-            text("Winter %(year)s", year=f"{year}/{(year + 1) % 100:02d}"),
+            _written(_in_season(year - 1, _WINTER)),
+            _written(_in_season(year, _WINTER)),
         )
     if int(second) not in (year + 1, (year + 1) % 100):
         raise UserError(
