@@ -2,24 +2,32 @@
 
 from datetime import date, timedelta
 from time import struct_time
+from typing import Protocol, cast
 
 import pytest
 from edtf import parse_edtf
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.domain.dates import PartialDate
 
+UNHURRIED = settings(deadline=None)  # a busy machine is no error; how long things take is tested by itself
+
 YEARS = st.integers(1000, 9998)
+
+
+class _Parsed(Protocol):
+    """What the package's classes have in common; it declares no types."""
+
+    def lower_strict(self) -> struct_time: ...
+
+    def upper_strict(self) -> struct_time: ...
 
 
 def _bounds(edtf: str) -> tuple[date, date]:
     """Return first and last day as the package knows them."""
-    parsed = parse_edtf(edtf)
-    lower, upper = parsed.lower_strict(), parsed.upper_strict()
-    assert isinstance(lower, struct_time)
-    assert isinstance(upper, struct_time)
-    return date(*lower[:3]), date(*upper[:3])
+    parsed = cast("_Parsed", parse_edtf(edtf))
+    return date(*parsed.lower_strict()[:3]), date(*parsed.upper_strict()[:3])
 
 
 def _ours(edtf: str) -> tuple[date, date]:
@@ -28,23 +36,27 @@ def _ours(edtf: str) -> tuple[date, date]:
 
 
 @given(st.dates(date(1000, 1, 1)))
+@UNHURRIED
 def test_days(day: date) -> None:
     assert _ours(day.isoformat()) == _bounds(day.isoformat()) == (day, day)
 
 
 @given(st.dates(date(1000, 1, 1), date(9998, 1, 1)), st.integers(1, 500))
+@UNHURRIED
 def test_intervals(day: date, length: int) -> None:
     edtf = f"{day.isoformat()}/{(day + timedelta(days=length)).isoformat()}"
     assert _ours(edtf) == _bounds(edtf)
 
 
 @given(YEARS, st.sampled_from(["", "-XX-XX", *(f"-{number:02d}" for number in (*range(1, 13), 21, 22, 23, *range(33, 37)))]))
+@UNHURRIED
 def test_months_seasons_quarters_years_and_open_years(year: int, part: str) -> None:
     edtf = f"{year}{part}"
     assert _ours(edtf) == _bounds(edtf)
 
 
 @given(YEARS)
+@UNHURRIED
 def test_the_winter_is_one_winter(year: int) -> None:
     """The package ends winter with the calendar's year, in December. Here it lasts until the end of February, so that "Winter 2021/22"
     is one season; both begin it on 1 December of the year that the text names.

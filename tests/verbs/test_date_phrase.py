@@ -7,6 +7,25 @@ from typer.testing import CliRunner
 
 from bot.cli import cli
 
+CONFIG = """
+[matrix]
+homeserver = "https://matrix.example.org/"
+user_id = "@netzwart:example.org"
+password_file = "password"
+
+[database]
+url = "sqlite+aiosqlite:///netzwart.sqlite"
+
+[network]
+name = "Example"
+timezone = "America/New_York"
+language = "en"
+coordination_room = "#coordination:example.org"
+network_room = "#network:example.org"
+
+[network.lab_rooms]
+"""
+
 
 def _date(*arguments: str) -> tuple[int, str, str]:
     result = CliRunner().invoke(cli, ["date", *arguments], env={"NETZWART_LANGUAGE": "de"})
@@ -48,11 +67,9 @@ def test_without_at_it_is_now() -> None:
 
 def test_the_zone_and_the_language_of_a_network(tmp_path: Path) -> None:
     """Whoever runs a network elsewhere asks with its configuration."""
-    example = (Path(__file__).parent.parent.parent / "config.example.toml").read_text("utf-8")
     config = tmp_path / "config.toml"
-    config.write_text(
-        example.replace('"Europe/Berlin"', '"America/New_York"').replace('language = "de"', 'language = "en"'), "utf-8"
-    )
+    (tmp_path / "password").write_text("secret", "utf-8")
+    config.write_text(CONFIG, "utf-8")
     printed = "2021-09-16T10:00:00-04:00\n"
     assert _date("morgen 10 Uhr", "--at", "2021-09-15", "--config", str(config)) == (0, printed, "")
     sentence = "There is no 31.2.2022. That month ends on 28.2.2022.\n"

@@ -3,9 +3,9 @@
 from datetime import date, datetime
 
 from bot.domain.chat_words import one_line
-from bot.domain.dates import NotADate, PartialDate, Precision
+from bot.domain.dates import PartialDate, Precision
 from bot.domain.phrases.beginnings import longest_reading, no_single_day
-from bot.domain.phrases.dates import CLOCK_OR_DAY, clock_or_day, read_whole_date
+from bot.domain.phrases.dates import CLOCK_OR_DAY, clock_or_day, read_whole_date, written_in_edtf
 from bot.domain.phrases.leftovers import text_after
 from bot.domain.phrases.moments import WITH_OFFSET, check_not_over, instant, still_to_come
 from bot.domain.phrases.refusals import NoDate, no_when, no_when_at_all, not_all
@@ -61,7 +61,7 @@ def read_any(phrase: str, now: datetime) -> When | PartialDate:
     if CLOCK_OR_DAY.fullmatch(said.plain):
         raise clock_or_day(said.plain)
     reading = longest_reading(said, now)
-    if reading is None or _is_edtf(typed):
+    if reading is None or written_in_edtf(said):
         return _date(typed, now)
     if not said.is_over(reading.end):
         reading.read()
@@ -80,14 +80,6 @@ def _date(typed: str, now: datetime) -> When | PartialDate:
 def _exact(found: PartialDate, now: datetime) -> When | PartialDate:
     to_come = found.precision is Precision.DAY and found.first >= now.date()
     return DayOnly(found.first) if to_come else found
-
-
-def _is_edtf(typed: str) -> bool:
-    try:
-        PartialDate.parse(typed.upper())
-    except NotADate:
-        return False
-    return True
 
 
 def _rule(typed: str) -> Recurring:

@@ -31,6 +31,7 @@ _ALWAYS_PARTS = (  # those that cannot be the day or the beginning of a text
     "morgens|frueh|in der frueh|vormittags|am vormittag|mittags|nachmittags|am nachmittag|abends|am abend|nachts|in der nacht"
     "|in the morning|in the afternoon|in the evening|at night|tonight"
 ).split("|")
+_EXAMPLES = {"noon": "12:00", "afternoon": "15:00", "evening": "20:00", "night": "22:00"}
 PART_WORDS = _PART_OF.keys()
 
 _BEFORE = rf"(?:(?P<before>{one_of(_PART_OF)})\b,? )?"
@@ -141,7 +142,7 @@ def _part_only(found: Found) -> time:
         "Zu »%(said)s« fehlt die Uhrzeit. Richtig wäre zum Beispiel »%(day)s um %(time)s«.",
         said=found.typed,
         day=shown(found.today),
-        time="20:00" if _PART_OF[found.match.group()] in ("evening", "night") else "9:00",
+        time=_EXAMPLES.get(_PART_OF[found.match.group()], "9:00"),
     )
 
 

@@ -62,13 +62,20 @@ def _each(said: Said, at: int, today: date) -> list[_Candidate]:
     return found
 
 
+def written_in_edtf(said: Said) -> PartialDate | None:
+    """Return the date if its canonical text was typed, None if not."""
+    try:
+        return PartialDate.parse(said.plain.strip(" \n").rstrip(".,;:! ").upper())
+    except NotADate:
+        return None
+
+
 def read_whole_date(phrase: str, today: date) -> PartialDate:
     """Return the date that all of `phrase` is. Raises `UserError`."""
-    try:
-        return PartialDate.parse(phrase.strip().upper())
-    except NotADate:
-        pass
     said = Said.of(phrase)
+    canonical = written_in_edtf(said)
+    if canonical is not None:
+        return canonical
     short = _SHORT.match(said.plain)
     if short:  # only here: elsewhere 10.30 is a time
         said = Said.of(f"{short['day']}.{short['month']}.")

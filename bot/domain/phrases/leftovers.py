@@ -8,7 +8,7 @@ from bot.domain.phrases.refusals import not_after, two_readings
 from bot.domain.phrases.said import Said
 from bot.domain.phrases.words import LONG_WEEKDAYS, MONTHS, NUMBERS, one_of
 
-_SEPARATOR = re.compile(r"[.:;!?]+(?=\s|$)")
+_SEPARATOR = re.compile(r"[.:;!]+(?=\s|$)")
 _COMMA = re.compile(r",?(?=\s|$)")
 _DAYS = one_of(
     [

@@ -53,8 +53,8 @@ class Said:
         return self.original[self.ends[end - 1] if end else 0 :].lstrip()
 
     def is_over(self, end: int) -> bool:
-        """Whether nothing but punctuation follows."""
-        return not self.after(end).strip(".,;:!? ")
+        """Whether nothing but punctuation follows. A question mark is more than that: in EDTF it is a doubt."""
+        return not self.after(end).strip(".,;:! ")
 
 
 def _folded(piece: str) -> str:

@@ -84,7 +84,7 @@ def _weeks_in(year: int) -> int:
 def _month(found: Found) -> PartialDate:
     month = MONTHS[found["month"].rstrip(".")] if found["month"] else int(found["number"] or 0)
     check_month(month)
-    return PartialDate.parse(f"{_year(found) or _next_year(month, found.today):04d}-{month:02d}")
+    return PartialDate.parse(f"{_year(found) or existing_year(_next_year(month, found.today)):04d}-{month:02d}")
 
 
 def _next_year(month: int, today: date) -> int:
@@ -95,7 +95,9 @@ def _next_year(month: int, today: date) -> int:
 def _which_month(found: Found) -> PartialDate:
     month = MONTHS[found["month"].rstrip(".")]
     coming = _next_year(month, found.today)
-    return _chosen(found, coming, month > found.today.month, lambda year: PartialDate.parse(f"{year:04d}-{month:02d}"))
+    return _chosen(
+        found, coming, month > found.today.month, lambda year: PartialDate.parse(f"{existing_year(year):04d}-{month:02d}")
+    )
 
 
 def _chosen(found: Found, coming: int, later_this_year: bool, made: Callable[[int], PartialDate]) -> PartialDate:  # noqa: FBT001  (a fact, not a switch)

@@ -53,17 +53,24 @@ def test_what_it_prints_is_read_as_the_same(phrase: str, printed: str) -> None:
         ("2021-09-15T07:00:00Z", "15.09.2021 09:00 ist schon vorbei; jetzt ist es 15.09.2021 09:00."),
         (
             "FREQ=WEEKLY",
-            "»FREQ=WEEKLY« ist keine Wiederholung, die ich kenne. Richtig wäre zum Beispiel »FREQ=WEEKLY;BYDAY=MO;BYHOUR=9;BYMINUTE=0«.",
+            (
+                "»FREQ=WEEKLY« ist keine Wiederholung, die ich kenne. Richtig wäre zum Beispiel"
+                " »FREQ=WEEKLY;BYDAY=MO;BYHOUR=9;BYMINUTE=0«."
+            ),
         ),
         (
             "morgen 10 Uhr Bericht",
-            "»Bericht« nach »morgen 10 Uhr« verstehe ich nicht. Richtig wäre zum Beispiel »30.10.2020«, »24. bis 27. November 2020« oder"
-            " »Februar 2022«.",
+            (
+                "»Bericht« nach »morgen 10 Uhr« verstehe ich nicht. Richtig wäre zum Beispiel »30.10.2020«, »24. bis 27. November"
+                " 2020« oder »Februar 2022«."
+            ),
         ),
         (
             "irgendwann",
-            "»irgendwann« verstehe ich weder als Datum noch als Zeit. Richtig wäre zum Beispiel »30.10.2020«, »Februar 2022«,"
-            " »morgen 10 Uhr« oder »jeden Montag um 9 Uhr«.",
+            (
+                "»irgendwann« verstehe ich weder als Datum noch als Zeit. Richtig wäre zum Beispiel »30.10.2020«, »Februar 2022«,"
+                " »morgen 10 Uhr« oder »jeden Montag um 9 Uhr«."
+            ),
         ),
     ],
 )

@@ -4,10 +4,10 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from bot.domain.phrases import OPENINGS, Moment, read_when
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.domain.phrases import OPENINGS, Moment, read_when
 from bot.errors import UserError
 
 BERLIN = ZoneInfo("Europe/Berlin")
