@@ -108,16 +108,21 @@ def _every_few_weeks(found: Found) -> Recurrence:
     return _every_so_many(Frequency.WEEKLY, number(found["count"] or "2"), found.today, _listed(found))
 
 
+_NTH = {2: text("zweiten"), 3: text("dritten"), 4: text("vierten"), 5: text("fünften")}
+
+
 @RHYTHMS.form(rf"{_EVERY} (?P<nth>{ORDINAL}) (?P<weekday>{WEEKDAY})")
 def _every_third_weekday(found: Found) -> Recurrence:
-    """Return the first such weekday of the month. Raises `UserError` with both for the third: of the month, or every third week."""
+    """Return the first such weekday of the month, or every sixth. Raises `UserError` with both for the third: of each month, or week."""
     nth, weekday = number(found["nth"]), WEEKDAYS[found["weekday"].rstrip(".")]
     if nth == 1:
         return Recurrence(Frequency.MONTHLY, weekdays=(weekday,), nth=1)
+    if nth not in _NTH:
+        return _every_so_many(Frequency.WEEKLY, nth, found.today, (weekday,))
     raise two_readings(
         found.typed,
         text("alle %(count)s Wochen am %(weekday)s", count=nth, weekday=weekday_name(weekday)),
-        text("am %(nth)s. %(weekday)s im Monat", nth=nth, weekday=weekday_name(weekday)),
+        text("am %(nth)s %(weekday)s im Monat", nth=_NTH[nth], weekday=weekday_name(weekday)),
     )
 
 

@@ -424,9 +424,15 @@ def test_is_understood(today: str, phrase: str, edtf: str) -> None:
     assert as_date(phrase, today) == edtf
 
 
-@pytest.mark.parametrize(
-    "change", [str.upper, str.lower, lambda phrase: phrase.replace(" ", "\u00a0\u2009"), lambda phrase: f" {phrase}. "]
-)
+CHANGES: list[Callable[[str], str]] = [
+    str.upper,
+    str.lower,
+    lambda phrase: phrase.replace(" ", "\u00a0\u2009"),
+    lambda phrase: f" {phrase}. ",
+]
+
+
+@pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize(("today", "phrase", "edtf"), UNDERSTOOD[::7])
 def test_however_it_is_typed(change: Callable[[str], str], today: str, phrase: str, edtf: str) -> None:
     """Capitals, spaces that do not break lines, and full stops come from keyboards, not from people."""

@@ -23,13 +23,13 @@ def _edtf(year: int, part: str) -> PartialDate:
     return PartialDate.parse(f"{year:04d}{part}")
 
 
+def _row(first: date, days: int) -> PartialDate:
+    return PartialDate.parse(f"{first.isoformat()}/{(first + timedelta(days=days)).isoformat()}")
+
+
 PARTIAL = st.one_of(
     DAYS.map(PartialDate.day),
-    st.builds(
-        lambda first, length: PartialDate.parse(f"{first.isoformat()}/{(first + timedelta(days=length)).isoformat()}"),
-        DAYS,
-        st.integers(1, 400),
-    ),
+    st.builds(_row, DAYS, st.integers(1, 400)),
     st.builds(
         _edtf,
         st.integers(1900, 2199),

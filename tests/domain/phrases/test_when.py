@@ -226,7 +226,7 @@ TWO_READINGS = [
         "jeden dritten Freitag um 9 Text",
         "jeden dritten Freitag",
         "alle 3 Wochen am Freitag",
-        "am 3. Freitag im Monat",
+        "am dritten Freitag im Monat",
     ),
     ("2021-09-15 09:00", "viertel neun Text", "viertel neun", "8:15", "8:45"),
     ("2021-09-15 09:00", "half eight text", "half eight", "7:30", "8:30"),
