@@ -1,6 +1,7 @@
 """From a reply to deliveries: in which room an answer may be shown, in which language, under which key."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from bot.command import Attachment, Context, Message, Reply, Saying
 from bot.db import attachments, deliveries, rooms
@@ -37,6 +38,8 @@ class Answering:
             await self._answer_at_home(ctx, reply.template, reply)
         for saying in reply.also:
             await self._say(ctx, saying)
+        for number, file in enumerate(reply.files):
+            await self._show_again(ctx, reply, file, number)
 
     @staticmethod
     def _may_stand_here(ctx: Context, reply: Reply) -> bool:
@@ -65,6 +68,12 @@ class Answering:
         hint_key = f"hint:{ctx.message.event_id}"
         body = self._as_reply(ctx, content.message(hint, hint_key, notifies=False))
         await self._add(ctx, hint_key, self._here(ctx), body)
+
+    async def _show_again(self, ctx: Context, reply: Reply, file: Mapping[str, Any], number: int) -> None:
+        """Show a file that was posted elsewhere where the answer stands. It is not uploaded again: its event says where it lies."""
+        room = self._here(ctx) if self._may_stand_here(ctx, reply) else self._home(ctx, reply)
+        key = f"file:{ctx.message.event_id}:{number}"
+        await deliveries.add(ctx.session, key=key, room=room, content={**file, content.KEY_FIELD: key}, now=ctx.now)
 
     def _here(self, ctx: Context) -> str:
         """Return the room where it was asked: its key if it is a configured one, else its id."""

@@ -112,6 +112,7 @@ class Bot:
             zone=zone,
             language=language,
             prefix=config.matrix.prefix,
+            members=self._membership.joined,
             written=self._wake_drain,
         )
         changes = RoomChanges(client.user_id)
@@ -142,6 +143,7 @@ class Bot:
             stale_after=config.limits.stale_after,
             written=self._wake_drain,
             changed=self._facts_changed,
+            content_of=sender.content_of,
         )
         self._notices = Notices(
             database=database, network_rooms=self._rooms, clock=clock, language=language, written=self._wake_drain

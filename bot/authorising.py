@@ -1,7 +1,7 @@
 """Who somebody is, asked of the homeserver at this moment."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Protocol
 
 from bot.domain.places import Place, PlaceKind
@@ -74,11 +74,20 @@ class Authoriser:
             return text("dem Raum deines Labors")
         return text("»%(room)s«", room=self._rooms.label(key))
 
+    async def roles_of(self, people: Collection[str]) -> dict[str, Roles]:
+        """Return all the roles of some people. Raises `MembershipUnknown`."""
+        members = await self._members(self._rooms.keys()) if people else {}
+        return {person: Roles(frozenset(key for key, joined in members.items() if person in joined)) for person in people}
+
     async def _rooms_of(self, sender: str, keys: Iterable[str]) -> frozenset[str]:
+        return frozenset(key for key, joined in (await self._members(keys)).items() if sender in joined)
+
+    async def _members(self, keys: Iterable[str]) -> dict[str, frozenset[str]]:
+        """Return who is in these rooms, as far as being there means anything."""
         asked = [(key, room_id) for key in keys if (room_id := self._rooms.room_id(key))]
         closed = [(key, room_id) for key, room_id in asked if not self._membership.is_open(room_id)]
         members = await asyncio.gather(*(self._membership.joined(room_id) for _, room_id in closed))
-        return frozenset(key for (key, _), joined in zip(closed, members, strict=True) if sender in joined)
+        return {key: joined for (key, _), joined in zip(closed, members, strict=True)}
 
 
 def _denial(rooms: list[Text]) -> Text:

@@ -11,7 +11,7 @@ dispatcher renders it, decides in which room it may be shown, and commits.
 """
 
 import inspect
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import NoneType
@@ -33,7 +33,7 @@ class Message:
 
     `pill`: the label of a mention pill of ours that the message begins with, if it does. `flaw`: why it must not be obeyed, if so:
     `plaintext` (said in clear in an encrypted room), `unsigned` (by a device that its owner has not cross-signed). `sent_at`: when its
-    homeserver says that it was sent, None if it does not say.
+    homeserver says that it was sent, None if it does not say. `reply_to`: the event that it replies to.
     """
 
     event_id: str
@@ -45,6 +45,7 @@ class Message:
     pill: str | None = None
     flaw: str | None = None
     sent_at: datetime | None = None
+    reply_to: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,7 @@ class Reply:
     `template` None means that a ✅ under the command says it all. `audience`: who may see it; with `only_at_home`, it is shown
     nowhere but in the audience's own room. `key`: a name of its own for an answer that people react to; `reactions`: the
     symbols that the bot puts under it. `also`: what is said elsewhere. `attachment`: goes where the words go, never without words.
+    `files`: contents of file events that were posted elsewhere, to be shown after the words.
     """
 
     template: Template | None
@@ -102,6 +104,7 @@ class Reply:
     reactions: tuple[str, ...] = ()
     also: tuple[Saying, ...] = ()
     attachment: Attachment | None = None
+    files: tuple[Mapping[str, Any], ...] = ()
 
 
 DONE = Reply(None)
@@ -123,7 +126,9 @@ class RoomNames(Protocol):
 class Context:
     """What a command may use: who asked, where, when (in the network's zone), with which roles, in which language.
 
-    `session` is in a transaction: returning commits, raising rolls back. `commands`: all commands, for the help.
+    `session` is in a transaction: returning commits, raising rolls back. `commands`: all commands, for the help. `replied`: for a command
+    that `reads_reply`, the content of the event that the message replies to; None if it replies to nothing that can be had. `named`: for a
+    command that `asks_named`, whom the message mentions or names by user id, the bot aside, with all their roles.
     """
 
     session: AsyncSession
@@ -136,6 +141,8 @@ class Context:
     prefix: str
     rooms: RoomNames
     commands: Sequence["Command"]
+    replied: Mapping[str, Any] | None = None
+    named: Mapping[str, Roles] = field(default_factory=dict[str, Roles])
 
     @property
     def sender(self) -> str:
@@ -157,7 +164,11 @@ class Argument:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command as the registry finds it. `names`: German, English, then further names. `asks_all`: it wants every role known."""
+    """A command as the registry finds it. `names`: German, English, then further names.
+
+    `asks_all`: it wants every role known; `asks_named`: and every role of those whom the message names. `reads_reply`: it wants to know
+    what the message replies to.
+    """
 
     names: tuple[str, ...]
     needs: Role
@@ -166,6 +177,8 @@ class Command:
     arguments: tuple[Argument, ...]
     examples: tuple[str, ...]
     asks_all: bool = False
+    reads_reply: bool = False
+    asks_named: bool = False
 
     def name(self, language: str) -> str:
         """Return the name in a language (`de` or `en`)."""
@@ -217,7 +230,14 @@ class BadDeclaration(NetzwartError):
 
 
 def command(
-    german: str, english: str, *further: str, needs: Role, examples: Sequence[str] = (), asks_all: bool = False
+    german: str,
+    english: str,
+    *further: str,
+    needs: Role,
+    examples: Sequence[str] = (),
+    asks_all: bool = False,
+    reads_reply: bool = False,
+    asks_named: bool = False,
 ) -> Callable[[Handler], Command]:
     """Declare a command. `examples` are what may follow its name. Raises `BadDeclaration` for what cannot work."""
 
@@ -232,6 +252,8 @@ def command(
             _arguments(german, handler),
             tuple(examples),
             asks_all,
+            reads_reply,
+            asks_named,
         )
 
     return declare

@@ -309,12 +309,22 @@ def _rooms_given(given: dict[str, Any]) -> Iterator[tuple[str, str]]:
             yield key, room
 
 
+class SeriesConfig(_Section):
+    """When reminders of one series of reports come; what is not said here is as for all."""
+
+    steps: Annotated[tuple[Days, ...], Field(min_length=1)] | None = None
+    overdue_steps: tuple[Days, ...] | None = None
+    escalate_after: Days | None = None
+
+
 class RemindersConfig(_Section):
     """When reminders come."""
 
     steps: Annotated[tuple[Days, ...], Field(min_length=1)] = tuple(timedelta(days=days) for days in (30, 14, 7, 2, 0))
-    overdue_steps: Annotated[tuple[Days, ...], Field(min_length=1)] = tuple(timedelta(days=days) for days in (3, 10, 17))
+    overdue_steps: tuple[Days, ...] = tuple(timedelta(days=days) for days in (3, 10, 17))
+    escalate_after: Days = timedelta(days=7)
     office_hours: Annotated[tuple[TimeOfDay, TimeOfDay], AfterValidator(_running_forward)] = (time(8), time(18))
+    series: dict[str, SeriesConfig] = Field(default_factory=dict[str, SeriesConfig])
 
 
 class LimitsConfig(_Section):

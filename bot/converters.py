@@ -130,4 +130,7 @@ def choice(label: Text, **options: tuple[str, ...]) -> Converter:
     return Converter(label, convert, usage=text("<%(options)s>", options="|".join(options)))
 
 
+DatePhrase = Annotated[str, name(text("datum"))]
+"""A date as people write it, for `bot.domain.phrases`: what day it is depends on today."""
+
 LanguageCode = Annotated[str, choice(text("sprache"), de=("deutsch", "german"), en=("englisch", "english"))]

@@ -207,7 +207,7 @@ class Drain:
 
     async def _as_of_now(self, session: AsyncSession, row: Delivery, now: datetime) -> Delivery:
         """Return the row with what it has to say now: "in 3 days" becomes wrong while it waits for its room."""
-        if now - row.created_at < _MAY_HAVE_CHANGED_AFTER:
+        if now - row.created_at < _MAY_HAVE_CHANGED_AFTER and not row.carries:
             return row
         content = await self._refresh(session, row, now)
         if content is None:

@@ -5,10 +5,11 @@ that another replica took, has no effect any more.
 """
 
 import secrets
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -22,7 +23,7 @@ from bot.command import Command, Context, Message, Reaction, Reply
 from bot.db import deliveries, handled, rooms
 from bot.db.changes import Changes
 from bot.db.engine import Database, Unavailable
-from bot.domain.chat_words import Word, after_name, after_prefix, one_line
+from bot.domain.chat_words import Word, after_name, after_prefix, one_line, user_ids
 from bot.domain.places import EVERYONE, Place, PlaceKind
 from bot.domain.roles import Role, Roles
 from bot.errors import Denied, HomeserverAway, LoginFailed, MembershipUnknown, NotYet, Text, UsageError, UserError, text
@@ -33,6 +34,8 @@ from bot.rendering import catalogue, template
 from bot.staleness import Staleness
 
 Runner = Callable[[Context], Awaitable[Reply]]
+ContentOf = Callable[[str, str], Awaitable[Mapping[str, Any] | None]]
+"""Returns the content of an event of a room (ids), None if it cannot be had. Raises `ChatUnavailable` for what is worth another try."""
 
 log = structlog.get_logger(__name__)
 
@@ -80,9 +83,9 @@ class Identity:
 class Dispatcher:
     """Handles messages and reactions.
 
-    `written` is called after every commit that left something to say, `changed` after one that changed what reminders follow from. A
-    message that is older than `stale_after` is not obeyed. A reaction has no such limit: it means something only under an answer that
-    knows by itself how long it may be decided on, and a ❌ is welcome however late it is.
+    `content_of` looks up an event that somebody replies to. `written` is called after every commit that left something to say, `changed`
+    after one that changed what reminders follow from. A message that is older than `stale_after` is not obeyed. A reaction has no such
+    limit: it means something only under an answer that knows by itself how long it may be decided on, and a ❌ is welcome however late.
     """
 
     def __init__(
@@ -100,7 +103,9 @@ class Dispatcher:
         stale_after: timedelta,
         written: Callable[[], None],
         changed: Callable[[], None],
+        content_of: ContentOf,
     ) -> None:
+        self._content_of = content_of
         self._limits = limits
         self._database = database
         self._registry = registry
@@ -260,12 +265,13 @@ class Dispatcher:
             await self._guarded(message, place, Role.MEMBER, "?", self._unknown(asked))
             return
         command, rest = found
-        await self._guarded(message, place, command.needs, command.names[0], self._run(command, asked, rest), command)
+        replied = await self._content_of(message.room_id, message.reply_to) if command.reads_reply and message.reply_to else None
+        await self._guarded(message, place, command.needs, command.names[0], self._run(command, asked, rest, replied), command)
 
-    def _run(self, command: Command, asked: str, rest: list[Word]) -> Runner:
+    def _run(self, command: Command, asked: str, rest: list[Word], replied: Mapping[str, Any] | None) -> Runner:
         async def run(ctx: Context) -> Reply:
             arguments = command.parse(asked, rest)
-            return await command.handler(ctx, **arguments)
+            return await command.handler(replace(ctx, replied=replied), **arguments)
 
         return run
 
@@ -288,7 +294,8 @@ class Dispatcher:
             everywhere = command is not None and command.asks_all
             roles = await self._authoriser.roles(message.sender, place, needs, everywhere=everywhere)
             self._authoriser.check(roles, needs, place)
-            await self._commit(message, place, roles, name, run)
+            named = await self._authoriser.roles_of(self._named(message) if command is not None and command.asks_named else ())
+            await self._commit(message, place, roles, name, run, named)
         except MembershipUnknown as unknown:
             log.warning("membership_unknown", room=unknown.room_id, command=name)
             await self._refuse(message, place, _cannot_check())
@@ -309,12 +316,19 @@ class Dispatcher:
             )
             await self._refuse(message, place, sorry)
 
-    async def _commit(self, message: Message | Reaction, place: Place, roles: Roles, name: str, run: Runner) -> None:
+    def _named(self, message: Message | Reaction) -> set[str]:
+        """Return whom a message mentions or names by user id, the bot aside."""
+        named = {*message.mentions, *user_ids(message.body)} if isinstance(message, Message) else set[str]()
+        return named - {self._identity.user_id}
+
+    async def _commit(
+        self, message: Message | Reaction, place: Place, roles: Roles, name: str, run: Runner, named: Mapping[str, Roles]
+    ) -> None:
         async with self._database.begin() as session:
             if not await self._take(session, message, name):
                 return
             changes = Changes(session)
-            ctx = await self._context(session, message, place, roles)
+            ctx = replace(await self._context(session, message, place, roles), named=named)
             reply = await run(ctx)
             await self._answering.write(ctx, reply)
         metrics.commands.labels("reaction" if isinstance(message, Reaction) else name, "done").inc()

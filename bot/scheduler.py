@@ -17,17 +17,16 @@ from apscheduler.triggers.interval import IntervalTrigger
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.clock import Clock, ShiftedClock, real_time_in
-from bot.db import deliveries, policies, rooms
+from bot.db import deliveries, policies
 from bot.db.deliveries import Delivery
 from bot.db.engine import Database, Unavailable
 from bot.domain.reminders import Reminder, unsaid
 from bot.network_rooms import NetworkRooms
 from bot.reminder_policy import ReminderPolicy, ReminderSettings
-from bot.rendering import content, render
+from bot.reminding import Members, Present, Reminding
 
 log = structlog.get_logger(__name__)
 
-LATE_AFTER = timedelta(hours=1)
 _LOOK_ANYWAY = timedelta(minutes=5)
 """How often a policy looks even if nothing woke it: facts may have changed (another replica, an import)."""
 
@@ -43,7 +42,7 @@ _NOW = {"max_instances": 2}  # one that looks, and one that waits to look after 
 
 
 class Scheduler:
-    """Runs the reminder policies. `written` is called when there is something to send."""
+    """Runs the reminder policies. `members(room_id)` returns who is in a room now, `written` is called when there is something to send."""
 
     def __init__(
         self,
@@ -56,6 +55,7 @@ class Scheduler:
         zone: ZoneInfo,
         language: str,
         prefix: str,
+        members: Members,
         written: Callable[[], None],
     ) -> None:
         self._database = database
@@ -64,8 +64,7 @@ class Scheduler:
         self._rooms = network_rooms
         self._clock = clock
         self._zone = zone
-        self._language = language
-        self._prefix = prefix
+        self._reminding = Reminding(settings, network_rooms, zone, language, prefix, members)
         self._written = written
         self._jobs: Any = AsyncIOScheduler(timezone=UTC, job_defaults=_NEVER_DROPPED)  # untyped
         self._looking: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -102,7 +101,7 @@ class Scheduler:
     async def jump(self, clock: ShiftedClock) -> datetime | None:
         """Move `clock` to the next reminder of any policy and wake them all. Return that time, None if nothing comes."""
         async with self._database.begin() as session:
-            times = [p.next_at(await self._facts(p, session), clock.now()) for p in self._policies.values()]
+            times = [p.next_at(await self._facts(p, session, clock.now()), clock.now()) for p in self._policies.values()]
         coming = min((at for at in times if at is not None), default=None)
         if coming is not None:
             clock.jump_to(coming)
@@ -129,17 +128,16 @@ class Scheduler:
         will be. So a network that is imported in the middle of its programme begins without a flood.
         """
         now = self._clock.now()
+        present: Present = await self._who_is_there(policy, now) if policy.mentions else {}
         async with self._database.begin() as session:
-            facts = await self._facts(policy, session)
-            due = policy.due(facts, now)
-            said = await deliveries.known(session, [key for r in due for key in (r.key, *r.in_place_of)])
-            fresh = await policies.note_subjects(session, policy.name, {r.ladder or r.key for r in policy.plan(facts)}, now)
-            sayable = [r for r in unsaid(due, said) if r.room in self._rooms.keys()]
-            new = [await self._write(session, policy, r, now, fresh=(r.ladder or r.key) in fresh) for r in sayable]
+            facts = await self._facts(policy, session, now)
+            due = await self._unsaid(session, policy.due(facts, now))
+            fresh = await self._first_seen(session, policy, facts, now) if policy.first_sight else set[str]()
+            new = await self._reminding.write(session, policy, due, now, fresh=fresh, present=present)
             coming = policy.next_at(facts, now)
-        if any(new):
+        if new:
             self._written()
-        log.info("policy_looked", policy=policy.name, due=len(due), new=sum(new), next=coming.isoformat() if coming else None)
+        log.info("policy_looked", policy=policy.name, due=len(due), new=len(new), next=coming.isoformat() if coming else None)
         return coming
 
     async def still_wanted(self, session: AsyncSession, row: Delivery, now: datetime) -> str | None:
@@ -147,49 +145,28 @@ class Scheduler:
         if row.policy is None:
             return None
         policy = self._policies.get(row.policy)
-        if policy is None:
-            return "the policy is gone"
-        return None if await self._reminder(session, policy, row, now) else "no longer due"
+        return await self._reminding.still_wanted(session, policy, row, now) if policy else "the policy is gone"
 
     async def refresh(self, session: AsyncSession, row: Delivery, now: datetime) -> dict[str, object] | None:
-        """Return what a reminder that waited for its room has to say now, None if that is what it said when it was written down.
-
-        Days are counted anew, and it may have become late. What is not wanted any more is not touched.
-        """
+        """Return what a reminder that waited has to say now, None if that is what it said when it was written down."""
         policy = self._policies.get(row.policy) if row.policy else None
-        reminder = await self._reminder(session, policy, row, now) if policy else None
-        if policy is None or reminder is None:
-            return None
-        body = await self._body(session, policy, reminder, now)
-        return body if body != row.content else None
+        return await self._reminding.refresh(session, policy, row, now) if policy else None
 
-    async def _reminder(self, session: AsyncSession, policy: ReminderPolicy[Any], row: Delivery, now: datetime) -> Reminder | None:
-        """Return the reminder that a row is, if it is still due."""
-        due = policy.due(await self._facts(policy, session), now)
-        return next((r for r in due if r.key == row.key), None)
+    async def _who_is_there(self, policy: ReminderPolicy[Any], now: datetime) -> Present:
+        async with self._database.begin() as session:
+            due = await self._unsaid(session, policy.due(await self._facts(policy, session, now), now))
+        return await self._reminding.who_is_there(due)
 
-    async def _facts(self, policy: ReminderPolicy[Any], session: AsyncSession) -> Any:
-        return await policy.facts(session, self._settings, self._zone)
+    async def _unsaid(self, session: AsyncSession, due: Sequence[Reminder]) -> list[Reminder]:
+        """Return those that were not written down before and have a room that we know."""
+        said = await deliveries.known(session, [key for r in due for key in (r.key, *r.in_place_of)])
+        return [r for r in unsaid(due, said) if r.room in self._rooms.keys() or r.room.startswith("!")]
 
-    async def _write(
-        self, session: AsyncSession, policy: ReminderPolicy[Any], reminder: Reminder, now: datetime, *, fresh: bool
-    ) -> bool:
-        if fresh and now - reminder.at > timedelta(days=1):
-            note = "due before its subject was first seen"
-            await deliveries.add_as_past(session, key=reminder.key, room=reminder.room, policy=policy.name, now=now, note=note)
-            return False
-        body = await self._body(session, policy, reminder, now)
-        return await deliveries.add(session, key=reminder.key, room=reminder.room, content=body, policy=policy.name, now=now)
+    @staticmethod
+    async def _first_seen(session: AsyncSession, policy: ReminderPolicy[Any], facts: object, now: datetime) -> set[str]:
+        plan = policy.plan(facts)
+        subjects = {r.ladder or r.key for r in plan} | {r.timing for r in plan if r.timing}
+        return await policies.note_subjects(session, policy.name, subjects, now)
 
-    async def _body(
-        self, session: AsyncSession, policy: ReminderPolicy[Any], reminder: Reminder, now: datetime
-    ) -> dict[str, object]:
-        """Return what is said at `now`, in the language of the room."""
-        room_id = self._rooms.room_id(reminder.room) or reminder.room
-        language = await rooms.language_of(session, room_id) or self._language
-        rendered = render(policy.template, language, self._words(policy, reminder, now))
-        return content.message(rendered, reminder.key, notifies=True)
-
-    def _words(self, policy: ReminderPolicy[Any], reminder: Reminder, now: datetime) -> dict[str, object]:
-        words = policy.words(reminder, now.astimezone(self._zone))
-        return {**words, "prefix": self._prefix, "late": now - reminder.at > LATE_AFTER}
+    async def _facts(self, policy: ReminderPolicy[Any], session: AsyncSession, now: datetime) -> Any:
+        return await policy.facts(session, self._settings, self._zone, now)

@@ -32,11 +32,11 @@ async def simulate(
     The facts are read once: nobody submits anything meanwhile.
     """
     found: list[Simulated] = []
-    for policy in policies:
+    for policy in (policy for policy in policies if policy.simulated):
         async with database.begin() as session:
-            facts = await policy.facts(session, settings, zone)
+            facts = await policy.facts(session, settings, zone, first)
         now: datetime | None = first
-        said: set[str] = {r.key for r in policy.due(facts, first - timedelta(microseconds=1))}
+        said: set[str] = {r.key for r in policy.wanted(facts, first - timedelta(microseconds=1))}
         while now is not None and now < until:
             due = unsaid(policy.due(facts, now), said)
             found += [Simulated(now.astimezone(zone), r) for r in due]

@@ -21,6 +21,16 @@ class Line:
     submitted_on: PartialDate | None
     submitted_by: str | None
     link: str | None
+    file: str | None
+    status: Status
+    remark: str | None
+    originally: PartialDate | None
+    """When it was due before this debtor got more time."""
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing more is expected for now."""
+        return not self.status.owed
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +40,7 @@ class Summary:
     title: str
     key: str
     due: PartialDate
-    submitted: tuple[Line, ...]
+    settled: tuple[Line, ...]
     missing: tuple[Line, ...]
 
     @property
@@ -46,21 +56,26 @@ def debtor_name(debtor: str, names: Mapping[str, str]) -> Text | str:
 
 def line(debt: Debt, names: Mapping[str, str], today: date, zone: tzinfo | None) -> Line:
     """Return a debt as it is shown on `today`, its days in `zone`."""
-    submitted = debt.submitted_at.astimezone(zone).date() if debt.submitted_at and debt.status is Status.SUBMITTED else None
+    submitted = debt.submitted_at.astimezone(zone).date() if debt.submitted_at else None
     return Line(
         title=debt.report.title,
         key=debt.report.key,
         who=debtor_name(debt.debtor, names),
-        due=debt.report.due,
+        due=debt.due,
         overdue=debt.overdue(today),
         submitted_on=PartialDate.day(submitted) if submitted else None,
         submitted_by=debt.submitted_by,
         link=debt.link,
+        file=debt.file.name if debt.file else None,
+        status=debt.status,
+        remark=debt.remark,
+        originally=debt.report.due if debt.extended_to else None,
     )
 
 
 def summary(lines: Sequence[Line]) -> Summary:
     """Return the lines of one report (at least one) as one."""
     first = lines[0]
-    submitted = tuple(line for line in lines if line.submitted_on)
-    return Summary(first.title, first.key, first.due, submitted, tuple(line for line in lines if not line.submitted_on))
+    settled = tuple(line for line in lines if line.settled)
+    missing = tuple(line for line in lines if not line.settled)
+    return Summary(first.title, first.key, first.originally or first.due, settled, missing)

@@ -2,13 +2,14 @@
 
 from collections.abc import Collection
 
-from bot.command import Context
+from bot.command import Context, Reply
 from bot.converters import ReportName
 from bot.db import reports
 from bot.domain.matching import close_matches
 from bot.domain.places import COORDINATION, PlaceKind, lab_room
-from bot.domain.reports import RESEARCH, Debt, OwedBy, Report, find_reports, own_debtors
+from bot.domain.reports import RESEARCH, Debt, OwedBy, Report, debtor_audience, find_reports, own_debtors
 from bot.errors import Denied, UserError, text
+from bot.rendering import template
 from commands._lab_meant import lab_meant
 
 
@@ -35,12 +36,26 @@ async def report_meant(ctx: Context, word: str, debtors: Collection[str] | None)
     raise UserError("Einen Bericht »%(word)s« kenne ich nicht. Es gibt: %(reports)s.", word=word, reports=keys or "–")
 
 
-async def own_debt(ctx: Context, name: ReportName) -> Debt:
-    """Return the debt that somebody acts for in this place. Raises `Denied` if it is not theirs, `UserError` if it is not clear."""
+_REFUSED = template("<p>{{ sentence }}</p>")
+
+
+def refused(debt: Debt, refusal: UserError) -> Reply:
+    """Return a refusal that says how things stand, for those who may know."""
+    return Reply(_REFUSED, {"sentence": refusal.text}, audience=debtor_audience(debt.debtor))
+
+
+async def own_debt(ctx: Context, name: ReportName, *, hold: bool = False) -> Debt:
+    """Return the debt that somebody acts for in this place; with `hold`, nobody else changes it until the transaction ends.
+
+    Raises `Denied` if it is not theirs, `UserError` if it is not clear.
+    """
     own = own_debtors(ctx.roles, ctx.place)
     report = await report_meant(ctx, name.report, own)
     debtor = await _own_debtor(ctx, report, name.lab, own)
-    debt = next((debt for debt in await reports.debts(ctx.session, [debtor]) if debt.report == report), None)
+    if hold:
+        debt = await reports.held_debt(ctx.session, report, debtor)
+    else:
+        debt = next((debt for debt in await reports.debts(ctx.session, [debtor]) if debt.report == report), None)
     if debt is None:
         raise UserError("Das Labor »%(lab)s« steht nicht in meinen Daten.", lab=debtor)
     return debt

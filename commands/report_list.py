@@ -64,7 +64,7 @@ def _own(ctx: Context, debtors: Sequence[str], debts: Sequence[Debt], names: dic
         for debtor in debtors
     ]
     acting = own_debtors(ctx.roles, ctx.place)
-    still_open = [line.key for own in shown for line in own.lines if line.submitted_on is None]
+    still_open = [line.key for own in shown for line in own.lines if not line.settled]
     return {"debtors": shown, "open": still_open[0] if still_open and len(acting) == 1 else None, "prefix": ctx.prefix}
 
 

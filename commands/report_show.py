@@ -19,14 +19,17 @@ _REPORT = template(
     "{% for line in lines %}<p>"
     "{{ show.mark(line) }} <strong>{{ line.title }}</strong> (<code>{{ line.key }}</code>), {{ line.who }}<br/>"
     "{{ show.state(line) }}{% if line.submitted_on %}, {% trans person=line.submitted_by %}von {{ person }}{% endtrans %}{% endif %}"
-    "{% if line.link %}<br/><code>{{ line.link }}</code>{% endif %}</p>{% endfor %}"
+    "{% if line.originally %}<br/>{% trans day=line.originally|when %}ursprünglich fällig: {{ day }}{% endtrans %}{% endif %}"
+    "{% if line.remark %}<br/>{% trans remark=line.remark %}Bemerkung der Koordination: {{ remark }}{% endtrans %}{% endif %}"
+    "{% if line.link %}<br/><code>{{ line.link }}</code>{% endif %}"
+    "{% if line.file %}<br/>{% trans name=line.file %}Datei: {{ name }}{% endtrans %}{% endif %}</p>{% endfor %}"
     "{% if open %}<p>{% trans key=open, prefix=prefix %}Ist er fertig?"
     " <code>{{ prefix }} bericht abgegeben {{ key }}</code>{% endtrans %}</p>{% endif %}"
 )
 _OVERVIEW = template(
     "{% import 'reports.html.j2' as show with context %}"
     "<p><strong>{{ report.title }}</strong> (<code>{{ report.key }}</code>), {{ report.due|when }}</p>"
-    "{% if report.submitted %}<ul>{% for line in report.submitted %}<li>✅ {{ line.who }}, {{ show.state(line) }}"
+    "{% if report.settled %}<ul>{% for line in report.settled %}<li>{{ show.mark(line) }} {{ line.who }}, {{ show.state(line) }}"
     "{% if line.link %}: <code>{{ line.link }}</code>{% endif %}</li>{% endfor %}</ul>{% endif %}"
     "{% if report.missing %}<p>{% if report.overdue %}❗ {% endif %}"
     "{% trans %}Es fehlen:{% endtrans %} {{ show.names(report.missing) }}</p>{% endif %}"
@@ -46,7 +49,8 @@ async def report_show(ctx: Context, name: ReportRef) -> Reply:
     if debtors is None:
         return Reply(_OVERVIEW, {"report": summary(lines)}, audience=debtor_audience(None))
     data = {"lines": lines, "open": _to_submit(ctx, owed), "prefix": ctx.prefix}
-    return Reply(_REPORT, data, audience=debtor_audience(owed[0].debtor))
+    files = tuple(debt.file.content for debt in owed if debt.file)
+    return Reply(_REPORT, data, audience=debtor_audience(owed[0].debtor), files=files)
 
 
 async def _debtors(ctx: Context, report: Report, name: ReportName) -> Sequence[str] | None:
@@ -78,5 +82,5 @@ def _visible(ctx: Context, debtor: str) -> str:
 def _to_submit(ctx: Context, owed: list[Debt]) -> str | None:
     """Return the key to hand in with, if it is open and the one who asks may do so here."""
     own = own_debtors(ctx.roles, ctx.place)
-    may = len(owed) == 1 and owed[0].submitted_at is None and owed[0].debtor in own
+    may = len(owed) == 1 and owed[0].status.owed and owed[0].debtor in own
     return owed[0].report.key if may else None

@@ -16,7 +16,11 @@ _WORKSHOP = template(
     "{% if event.when.last < today %} ({% trans %}vorbei{% endtrans %})"
     "{% elif not event.when.exact %}<br/>{% trans %}Der Tag steht noch nicht fest.{% endtrans %}"
     "{% elif event.when.first <= today %} ({% trans %}läuft gerade{% endtrans %})"
-    "{% else %} ({{ show.days_left((event.when.first - today).days) }}){% endif %}{% endif %}</p>"
+    "{% else %} ({{ show.days_left((event.when.first - today).days) }}){% endif %}"
+    "{% if event.register_by and event.when.last >= today %}<br/>"
+    "{% if event.register_by < today %}{% trans day=event.register_by|when %}Die Anmeldung war bis {{ day }} möglich.{% endtrans %}"
+    "{% else %}{% trans day=event.register_by|when %}Anmeldung bis {{ day }}.{% endtrans %}{% endif %}{% endif %}"
+    "{% endif %}</p>"
 )
 
 

@@ -14,7 +14,7 @@ from bot.db import broadcasts
 from bot.db.broadcasts import Broadcast
 from bot.domain.broadcasts import POINTLESS_AFTER, POLICY, lab_keys, ladder
 from bot.domain.places import COORDINATION, lab_room
-from bot.domain.reminders import Reminder, due
+from bot.domain.reminders import Reminder, wanted
 from bot.reminder_policy import ReminderPolicy, ReminderSettings
 from bot.rendering import template
 
@@ -38,7 +38,7 @@ class ScheduledBroadcast(ReminderPolicy[Sequence[Broadcast]]):
         "{% endif %}"
     )
 
-    async def facts(self, session: AsyncSession, settings: ReminderSettings, zone: ZoneInfo) -> Sequence[Broadcast]:  # noqa: ARG002  (for others)
+    async def facts(self, session: AsyncSession, settings: ReminderSettings, zone: ZoneInfo, now: datetime) -> Sequence[Broadcast]:  # noqa: ARG002  (for others)
         """Read what is confirmed and has a time."""
         return await broadcasts.scheduled(session)
 
@@ -67,8 +67,8 @@ class ScheduledBroadcast(ReminderPolicy[Sequence[Broadcast]]):
             for lab, key in lab_keys(broadcast.id, broadcast.labs).items()
         ]
 
-    def due(self, facts: Sequence[Broadcast], now: datetime) -> list[Reminder]:
-        """Return the notices that are due, and what coordinators are told in place of those that were missed for good.
+    def wanted(self, facts: Sequence[Broadcast], now: datetime) -> list[Reminder]:
+        """Return the notices that are to be out by `now`, and what coordinators are told in place of those that were missed for good.
 
         The latter is no part of the plan: nobody plans to be away.
         """
@@ -88,7 +88,7 @@ class ScheduledBroadcast(ReminderPolicy[Sequence[Broadcast]]):
             for broadcast in facts
             if broadcast.send_at is not None
         ]
-        return [*super().due(facts, now), *due(missed, now)]
+        return [*super().wanted(facts, now), *wanted(missed, now)]
 
 
 policy = ScheduledBroadcast()

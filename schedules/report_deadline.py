@@ -3,102 +3,59 @@
 Only a deadline that is known to the day gives reminders: nobody is told "in 14 days" of a month.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from functools import cache
+from datetime import datetime
 from typing import cast
 from zoneinfo import ZoneInfo
 
-import holidays
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.db import labs, reports
 from bot.domain.dates import PartialDate
-from bot.domain.labs import Lab
-from bot.domain.places import RESEARCH as RESEARCH_ROOM
-from bot.domain.places import lab_room
-from bot.domain.reminders import Calendar, Reminder, ladder
-from bot.domain.reports import RESEARCH, Debt, Status
+from bot.domain.reminders import Reminder, ladder
 from bot.reminder_policy import ReminderPolicy, ReminderSettings
 from bot.rendering import template
+from schedules._owed import Owed, read_owed, to_debtor
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What is owed, the steps before a deadline, and the calendar of each debtor."""
-
-    debts: Sequence[Debt]
-    steps: Sequence[timedelta]
-    calendars: Mapping[str, Calendar]
-
-
-class ReportDeadline(ReminderPolicy[Facts]):
+class ReportDeadline(ReminderPolicy[Owed]):
     """Steps before the deadline of a report that is still open."""
 
     name = "report-deadline"
+    merges = mentions = True
     template = template(
-        "<p>{% if late %}<em>{% trans %}Verspätet, weil ich nicht da war:{% endtrans %}</em> {% endif %}"
+        "{% macro left(days) %}"
         "{% if days > 1 %}{% trans days=days %}In {{ days }} Tagen ist fällig:{% endtrans %}"
         "{% elif days == 1 %}{% trans %}Morgen ist fällig:{% endtrans %}"
         "{% else %}{% trans %}Heute ist fällig:{% endtrans %}{% endif %}"
-        " <strong>{{ title }}</strong> ({{ due|when }}).</p>"
-        "<p>{% trans key=report, prefix=prefix %}Ist er fertig? Dann schreib:"
-        " <code>{{ prefix }} bericht abgegeben {{ key }}</code>{% endtrans %}</p>"
+        "{% endmacro %}"
+        "{% for item in items %}"
+        "<p>{% if loop.first %}{% for person in mentioned %}{{ person|pill }}: {% endfor %}{% endif %}"
+        "{% if item.late %}<em>{% trans %}Verspätet, weil ich nicht da war:{% endtrans %}</em> {% endif %}"
+        "{{ left(item.days) }} <strong>{{ item.title }}</strong> ({{ item.due|when }}).</p>"
+        "{% endfor %}"
+        "<p>{% if items|length == 1 %}{% trans key=items[0].report, prefix=prefix %}Ist er fertig? Dann schreib:"
+        " <code>{{ prefix }} bericht abgegeben {{ key }}</code>{% endtrans %}"
+        "{% else %}{% trans %}Ist einer davon fertig? Dann schreib:{% endtrans %}"
+        "{% for item in items %}<br/><code>{% trans key=item.report, prefix=prefix %}{{ prefix }} bericht abgegeben {{ key }}{% endtrans %}"
+        "</code>{% endfor %}{% endif %}</p>"
     )
 
-    async def facts(self, session: AsyncSession, settings: ReminderSettings, zone: ZoneInfo) -> Facts:
-        """Read what is owed, and which days are off where."""
-        calendars = {RESEARCH: _calendar(None, settings, zone)}
-        for lab in await labs.every(session):
-            calendars[lab.key] = _calendar(lab, settings, zone)
-        return Facts(await reports.debts(session), settings.steps, calendars)
+    async def facts(self, session: AsyncSession, settings: ReminderSettings, zone: ZoneInfo, now: datetime) -> Owed:
+        """Read what is owed."""
+        return await read_owed(session, settings, zone, now)
 
     def words(self, reminder: Reminder, now: datetime) -> dict[str, object]:
         """Count the days that are left when it is said, which may be later than planned."""
         due = cast("PartialDate", reminder.data["due"])
         return {**reminder.data, "days": (due.last - now.date()).days}
 
-    def plan(self, facts: Facts) -> list[Reminder]:
+    def plan(self, facts: Owed) -> list[Reminder]:
         """Return the steps of every open report whose day is known. A new day has steps of its own."""
         return [
-            reminder
+            to_debtor(self.name, facts, debt, rung, f"P{rung.days}D")
             for debt in facts.debts
-            if debt.status is Status.OPEN and debt.report.due.exact and debt.debtor in facts.calendars
-            for reminder in self._steps(debt, facts.steps, facts.calendars[debt.debtor])
+            if debt.due.exact
+            for rung in ladder(debt.due.last, facts.ladders[debt.report.series].steps, facts.calendars[debt.debtor])
         ]
-
-    def _steps(self, debt: Debt, steps: Sequence[timedelta], calendar: Calendar) -> list[Reminder]:
-        deadline = debt.report.due.last
-        lab = None if debt.debtor == RESEARCH else debt.debtor
-        return [
-            Reminder(
-                key=f"{self.name}:{debt.report.key}:{debt.debtor}:{debt.report.due}:{rung.days}",
-                ladder=f"{self.name}:{debt.report.key}:{debt.debtor}",
-                policy=self.name,
-                subject=debt.report.key,
-                step=f"P{rung.days}D",
-                room=lab_room(lab) if lab else RESEARCH_ROOM,
-                at=rung.at,
-                until=rung.until,
-                lab=lab,
-                data={"title": debt.report.title, "due": debt.report.due, "report": debt.report.key},
-            )
-            for rung in ladder(deadline, steps, calendar)
-        ]
-
-
-def _calendar(lab: Lab | None, settings: ReminderSettings, zone: ZoneInfo) -> Calendar:
-    opens, _ = settings.office_hours
-    days_off = _public_holidays(lab.state if lab else None)
-    return Calendar(zone, opens, days_off.__contains__)
-
-
-@cache
-def _public_holidays(state: str | None) -> holidays.HolidayBase:
-    """Return the public holidays of a state (ISO 3166-2), or those of all Germany. Years are filled in when asked for."""
-    subdivision = state.removeprefix("DE-") if state else None
-    return holidays.country_holidays("DE", subdiv=subdivision)
 
 
 policy = ReportDeadline()

@@ -103,7 +103,7 @@ class Conversation:
 
     Besides the network's rooms there is a direct chat with everybody (`direct`), and a room of strangers (`unknown`). `written`: what
     was written down last, in full; `files`: what goes with it, by its key; `last_event`: the id of what was said or reacted last;
-    `changes`: how often facts have changed.
+    `changes`: how often facts have changed; `posted`: room id and event id → content of what people may reply to.
     """
 
     def __init__(self, database: Database, rooms: Mapping[str, Iterable[str]], data: Network, limits: Limits | None = None) -> None:
@@ -115,6 +115,7 @@ class Conversation:
         self._shown = 0
         self.last_event = ""
         self.changes = 0
+        self.posted: dict[tuple[str, str], dict[str, Any]] = {}
         self.written: list[Written] = []
         self.files: dict[str, StoredFile] = {}
         self.dispatcher = Dispatcher(
@@ -130,6 +131,7 @@ class Conversation:
             stale_after=timedelta(days=1),
             written=lambda: None,
             changed=self._note_change,
+            content_of=self._content_of,
         )
 
     @classmethod
@@ -141,6 +143,9 @@ class Conversation:
         async with database.begin() as session:
             await network.replace(session, data)
         return cls(database, rooms, data, limits)
+
+    async def _content_of(self, room_id: str, event_id: str) -> Mapping[str, Any] | None:
+        return self.posted.get((room_id, event_id))
 
     def _note_change(self) -> None:
         self.changes += 1
@@ -187,7 +192,8 @@ class Conversation:
         """Return what is written down since the last time, and mark it as sent."""
         async with self.database.begin() as session:
             columns = (table.c.id, table.c.key, table.c.room, table.c.event_type, table.c.content)
-            found = await session.execute(sa.select(*columns).where(table.c.id > self._shown).order_by(table.c.id))
+            waiting = sa.and_(table.c.id > self._shown, table.c.done_at.is_(None))
+            found = await session.execute(sa.select(*columns).where(waiting).order_by(table.c.id))
             self.written = [Written(*row) for row in found]
             stored = {row.key: await attachments.of(session, row.key) for row in self.written}
             self.files = {key: file for key, file in stored.items() if file is not None}

@@ -60,7 +60,7 @@ class GoodMorning(ReminderPolicy[None]):
     name = "good-morning"
     template = template("<p>{% trans %}Guten Morgen, Netzwerk!{% endtrans %}</p>")
 
-    async def facts(self, session, settings, zone):
+    async def facts(self, session, settings, zone, now):
         return None
 
     def plan(self, facts):
@@ -123,6 +123,7 @@ async def test_a_new_reminder_policy(database: Database, package: ModuleType) ->
         zone=ZoneInfo("Europe/Berlin"),
         language="de",
         prefix="!netz",
+        members=conversation.Members({}).joined,
         written=lambda: None,
     )
     assert await scheduler.look(policy) == datetime(2020, 10, 13, 6, tzinfo=UTC)

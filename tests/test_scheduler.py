@@ -7,12 +7,13 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 import schedules
 from bot.clock import FixedClock
 from bot.config import RemindersConfig
-from bot.db import deliveries, network, reports
+from bot.db import deliveries, network, reports, tables
 from bot.db.engine import Database
 from bot.domain.reminders import Reminder
 from bot.domain.reports import Debt
@@ -22,6 +23,7 @@ from bot.registry import find_policies
 from bot.reminder_policy import ReminderPolicy, ReminderSettings
 from bot.rendering import template
 from bot.scheduler import Scheduler
+from tests.conversation import Members
 
 BERLIN = ZoneInfo("Europe/Berlin")
 EXAMPLE = Path(__file__).parent.parent / "examples" / "regogl.toml"
@@ -51,6 +53,7 @@ async def scheduler(database: Database, clock: FixedClock) -> Scheduler:
         zone=BERLIN,
         language="de",
         prefix="!netz",
+        members=Members({}).joined,
         written=lambda: None,
     )
 
@@ -176,7 +179,7 @@ class Watched(ReminderPolicy[None]):
         async with asyncio.timeout(5):
             await self.begun.get()
 
-    async def facts(self, session: AsyncSession, settings: ReminderSettings, zone: ZoneInfo) -> None:  # noqa: ARG002  (as all have it)
+    async def facts(self, session: AsyncSession, settings: ReminderSettings, zone: ZoneInfo, now: datetime) -> None:  # noqa: ARG002  (as all have it)
         self.begun.put_nowait(None)
         await self.opened.wait()
 
@@ -197,6 +200,7 @@ async def watched(database: Database, clock: FixedClock) -> AsyncIterator[tuple[
         zone=BERLIN,
         language="de",
         prefix="!netz",
+        members=Members({}).joined,
         written=lambda: None,
     )
     scheduler.start()
@@ -233,7 +237,7 @@ async def test_months_and_open_dates_give_no_reminder(database: Database) -> Non
     """Of twelve reports two have a day; nobody is told "in 14 days" of a month."""
     policy = next(policy for policy in find_policies(schedules) if policy.name == "report-deadline")
     async with database.begin() as session:
-        facts = await policy.facts(session, RemindersConfig(), BERLIN)
+        facts = await policy.facts(session, RemindersConfig(), BERLIN, _at("2020-10-12T09:00"))
         every = await reports.every(session)
     assert {r.subject for r in policy.plan(facts)} == {"labor-1", "forschung-1"}
     assert {r.key for r in every if r.due.exact} == {"labor-1", "forschung-1"}
@@ -247,11 +251,10 @@ async def test_the_day_changes_the_reminder_follows(database: Database, schedule
         await network.replace(session, read_network(data))
     clock.shown = _at("2020-10-30T08:00")
     await _look(scheduler)
-    lines = {line for room, line in await _said(database) if room == "lab:bremen"}
-    assert lines == {
+    assert (await _body(database, "lab:bremen")).split("\n\n")[:2] == [
         "Heute ist fällig: Sachstandsbericht 1 (30. Oktober 2020).",
         "In 14 Tagen ist fällig: Sachstandsbericht 2 (13. November 2020).",
-    }
+    ]
 
 
 async def test_a_lab_without_a_room_stops_nobody(database: Database, scheduler: Scheduler, clock: FixedClock) -> None:
@@ -277,3 +280,89 @@ async def test_a_moved_deadline_is_reminded_of(database: Database, scheduler: Sc
     clock.shown = _at("2020-12-01T08:00")
     await _look(scheduler)
     assert ("lab:bremen", "In 14 Tagen ist fällig: Sachstandsbericht 1 (15. Dezember 2020).") in await _said(database)
+
+
+async def _add_report(database: Database, key: str, title: str, due: str) -> None:
+    async with database.begin() as session:
+        first = (await session.execute(sa.select(tables.reports).where(tables.reports.c.key == "labor-1"))).one()._asdict()
+        await session.execute(tables.reports.insert(), [{**first, "key": key, "title": title, "due": due}])
+
+
+async def _body(database: Database, room: str) -> str:
+    """What the one message that waits for a room says."""
+    async with database.begin() as session:
+        (row,) = [row for row in await deliveries.with_prefix(session, "") if row.room == room and row.outcome is None]
+    return row.content["body"]
+
+
+TWO = (
+    "In 14 Tagen ist fällig: Zahlen (30. Oktober 2020).\n\nIn 14 Tagen ist fällig: Sachstandsbericht 1 (30. Oktober 2020).\n\n"
+    "Ist einer davon fertig? Dann schreib:\n!netz bericht abgegeben extra\n!netz bericht abgegeben labor-1"
+)
+ONE = "In 14 Tagen ist fällig: {} (30. Oktober 2020).\n\nIst er fertig? Dann schreib: !netz bericht abgegeben {}"
+
+
+async def test_several_reports_for_one_room_are_one_message(database: Database, scheduler: Scheduler, clock: FixedClock) -> None:
+    """However often and from wherever it is looked at."""
+    await _add_report(database, "extra", "Zahlen", "2020-10-30")
+    await _look(scheduler)
+    clock.shown = _at("2020-10-16T08:00")
+    await _look(scheduler)
+    await _look(scheduler)
+    assert await _body(database, "lab:bremen") == TWO
+    assert await _body(database, "research") == ONE.format("Sachstandsbericht 1", "forschung-1")
+
+
+@pytest.mark.parametrize(("handed_in", "left"), [("extra", "Sachstandsbericht 1 labor-1"), ("labor-1", "Zahlen extra")])
+async def test_of_several_reports_one_is_handed_in_before_it_is_said(
+    database: Database, scheduler: Scheduler, clock: FixedClock, handed_in: str, left: str
+) -> None:
+    """Whichever it is, the message says the other one; with both handed in, it is dropped."""
+    await _add_report(database, "extra", "Zahlen", "2020-10-30")
+    await _look(scheduler)
+    clock.shown = _at("2020-10-16T08:00")
+    await _look(scheduler)
+    await _submit(database, handed_in, "bremen", clock)
+    async with database.begin() as session:
+        (row,) = [row for row in await deliveries.with_prefix(session, "") if row.room == "lab:bremen" and row.outcome is None]
+        assert await scheduler.still_wanted(session, row, clock.now()) is None
+        said = await scheduler.refresh(session, row, clock.now())
+    assert said is not None
+    assert said["body"] == ONE.format(*left.rsplit(maxsplit=1))
+    await _submit(database, left.rsplit(maxsplit=1)[-1], "bremen", clock)
+    async with database.begin() as session:
+        assert await scheduler.still_wanted(session, row, clock.now()) == "no longer due"
+
+
+async def test_two_devices_that_know_different_reports_say_each_once(
+    database: Database, scheduler: Scheduler, clock: FixedClock
+) -> None:
+    """One has written its message when another finds one report more: that one comes by itself."""
+    await _look(scheduler)
+    clock.shown = _at("2020-10-16T08:00")
+    await _look(scheduler)
+    await _add_report(database, "extra", "Zahlen", "2020-10-30")
+    clock.shown = _at("2020-10-16T08:01")
+    await _look(scheduler)
+    assert [line for room, line in await _said(database) if room == "lab:bremen"] == [
+        "In 14 Tagen ist fällig: Sachstandsbericht 1 (30. Oktober 2020).",
+        "In 14 Tagen ist fällig: Zahlen (30. Oktober 2020).",
+    ]
+
+
+@pytest.mark.parametrize(("back_at", "comes_at"), [("2020-10-16T20:00", "2020-10-19T08:00"), ("2020-10-30T19:00", None)])
+async def test_what_was_missed_waits_for_working_time(
+    database: Database, scheduler: Scheduler, clock: FixedClock, back_at: str, comes_at: str | None
+) -> None:
+    """Nobody is reminded on a Friday evening; what has lost its sense by Monday is not said at all."""
+    await _look(scheduler)
+    clock.shown = _at(back_at)
+    policy = next(policy for policy in find_policies(schedules) if policy.name == "report-deadline")
+    assert await scheduler.look(policy) == (_at(comes_at) if comes_at else None)
+    assert await _said(database) == []
+    if comes_at:
+        clock.shown = _at(comes_at)
+        await _look(scheduler)
+        assert ("lab:bremen", "In 11 Tagen ist fällig: Sachstandsbericht 1 (30. Oktober 2020).") in [
+            (room, line.removeprefix("Verspätet, weil ich nicht da war: ")) for room, line in await _said(database)
+        ]

@@ -12,7 +12,7 @@ from bot.db.engine import insert_new
 from bot.db.tables import attachments, deliveries, devices
 
 _NO_RETRY_IS_LATER = timedelta(minutes=15)
-SENT, DROPPED, FAILED = "sent", "dropped", "failed"
+SENT, DROPPED, FAILED, CARRIED = "sent", "dropped", "failed", "carried"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,7 @@ class Delivery:
     content: dict[str, Any]
     annotates: str | None
     policy: str | None
+    carries: bool
     created_at: datetime
     due_at: datetime
     attempts: int
@@ -55,6 +56,7 @@ async def add(
     event_type: str = "m.room.message",
     annotates: str | None = None,
     policy: str | None = None,
+    carries: bool = False,
 ) -> bool:
     """Write down something to be said. Return False if it was written down before under the same key."""
     return await insert_new(
@@ -66,9 +68,34 @@ async def add(
         content=dict(content),
         annotates=annotates,
         policy=policy,
+        carries=carries,
         created_at=now,
         due_at=now,
     )
+
+
+async def add_carried(session: AsyncSession, key: str, *, by: str, room: str, policy: str, now: datetime) -> bool:
+    """Write down that something is said by the row `by`. Return False if it was written down before under the same key."""
+    return await insert_new(
+        session,
+        deliveries,
+        key=key,
+        room=room,
+        event_type="m.room.message",
+        content={},
+        policy=policy,
+        carried_by=by,
+        created_at=now,
+        due_at=now,
+        done_at=now,
+        outcome=CARRIED,
+    )
+
+
+async def carried_by(session: AsyncSession, key: str) -> list[str]:
+    """Return the keys of what is said by the row `key`, beside its own."""
+    found = await session.scalars(sa.select(deliveries.c.key).where(deliveries.c.carried_by == key).order_by(deliveries.c.key))
+    return list(found)
 
 
 async def add_as_past(session: AsyncSession, *, key: str, room: str, policy: str, now: datetime, note: str) -> bool:
@@ -192,6 +219,11 @@ async def release(session: AsyncSession, delivery_id: int, *, by: str, retry_at:
 async def say_instead(session: AsyncSession, delivery_id: int, content: Mapping[str, object]) -> None:
     """Let it say something else than was written down."""
     await _write(session, delivery_id, content=dict(content))
+
+
+async def say_instead_under(session: AsyncSession, key: str, content: Mapping[str, object]) -> None:
+    """Let what is written down under `key` say something else."""
+    await session.execute(deliveries.update().where(deliveries.c.key == key).values(content=dict(content)))
 
 
 async def retry_now(session: AsyncSession, rooms: Collection[str] | None) -> None:

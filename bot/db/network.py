@@ -143,6 +143,7 @@ def _event_row(position: int, event: Event) -> dict[str, object]:
         "place": event.place,
         "online": event.online,
         "cancelled": event.cancelled,
+        "register_by": event.register_by,
     }
 
 

@@ -1,5 +1,6 @@
 """What the reminder policies have seen."""
 
+from collections.abc import Collection
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 
@@ -8,6 +9,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.db.engine import insert_new
 from bot.db.tables import policy_subjects
+
+
+async def first_seen(session: AsyncSession, policy: str, subjects: Collection[str]) -> dict[str, datetime]:
+    """Return when a policy saw these subjects for the first time; those that it has not seen are left out."""
+    seen = sa.select(policy_subjects.c.subject, policy_subjects.c.first_seen_at)
+    query = seen.where(policy_subjects.c.policy == policy, policy_subjects.c.subject.in_(subjects))
+    return {row.subject: row.first_seen_at for row in await session.execute(query)}
 
 
 async def note_subjects(session: AsyncSession, policy: str, subjects: AbstractSet[str], now: datetime) -> set[str]:

@@ -21,6 +21,7 @@ def event_from_row(row: sa.Row[Any]) -> Event:
         place=row.place,
         online=row.online,
         cancelled=row.cancelled,
+        register_by=row.register_by,
     )
 
 
@@ -33,3 +34,13 @@ async def every_phase(session: AsyncSession) -> list[Phase]:
     """Return all phases by number."""
     found = await session.execute(sa.select(phases).order_by(phases.c.number))
     return [Phase(row.number, row.after, row.before) for row in found]
+
+
+async def set_when(session: AsyncSession, event: Event, when: PartialDate) -> None:
+    """Change when an event is."""
+    await session.execute(events.update().where(events.c.key == event.key).values(when=when.edtf))
+
+
+async def cancel(session: AsyncSession, event: Event) -> None:
+    """Record that an event will not be."""
+    await session.execute(events.update().where(events.c.key == event.key).values(cancelled=True))

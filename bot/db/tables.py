@@ -73,6 +73,7 @@ events = _table(
     sa.Column("place", sa.Text),
     sa.Column("online", sa.Boolean, nullable=False),
     sa.Column("cancelled", sa.Boolean, nullable=False),
+    sa.Column("register_by", sa.Date),
 )
 
 phases = _table(
@@ -107,6 +108,21 @@ submissions = _table(
     sa.Column("link", sa.Text),
     sa.Column("submitted_by", sa.Text, nullable=False),
     sa.Column("submitted_at", UTCDateTime, nullable=False),
+    sa.Column("file", sa.JSON),  # {"name", "content"}: one that was posted in the room
+)
+
+# What coordinators have decided about a report as one debtor owes it; no row means nothing.
+report_decisions = _table(
+    "report_decisions",
+    sa.Column("report", sa.Text, sa.ForeignKey("reports.key", ondelete="CASCADE"), primary_key=True),
+    sa.Column("debtor", sa.Text, primary_key=True),
+    sa.Column("verdict", sa.Text),  # accepted, returned, waived
+    sa.Column("remark", sa.Text),
+    sa.Column("decided_by", sa.Text),
+    sa.Column("decided_at", UTCDateTime),
+    sa.Column("extended_to", sa.Text),  # EDTF
+    sa.Column("extended_by", sa.Text),
+    sa.Column("extended_at", UTCDateTime),
 )
 
 # The configured rooms, resolved once; `configured` is what the configuration said then.
@@ -156,6 +172,25 @@ broadcasts = _table(
     sa.Column("send_at", UTCDateTime),  # none: as soon as it is confirmed
 )
 
+# Whom a lab (or the research team) has named to be asked in its name: its contact and a deputy.
+contacts = _table(
+    "contacts",
+    sa.Column("debtor", sa.Text, primary_key=True),  # the key of a lab, or `research`
+    sa.Column("role", sa.Text, primary_key=True),
+    sa.Column("user_id", sa.Text, nullable=False),
+    sa.Column("since", UTCDateTime, nullable=False),
+    sa.Column("named_by", sa.Text, nullable=False),
+)
+
+# People who have said that they are away.
+people_away = _table(
+    "people_away",
+    sa.Column("user_id", sa.Text, primary_key=True),
+    sa.Column("until", sa.Date, nullable=False),  # the last day
+    sa.Column("said_by", sa.Text, nullable=False),
+    sa.Column("said_at", UTCDateTime, nullable=False),
+)
+
 # Everything that is to be said, and what became of it.
 deliveries = _table(
     "deliveries",
@@ -166,6 +201,8 @@ deliveries = _table(
     sa.Column("content", sa.JSON, nullable=False),
     sa.Column("annotates", sa.Text),  # key of the delivery that this reaction belongs to
     sa.Column("policy", sa.Text),  # reminders: which policy is asked again before it is sent
+    sa.Column("carries", sa.Boolean, nullable=False, server_default=sa.false()),  # others are said together with it
+    sa.Column("carried_by", sa.Text),  # key of the row that says this one
     sa.Column("created_at", UTCDateTime, nullable=False),
     sa.Column("due_at", UTCDateTime, nullable=False),
     sa.Column("claimed_by", sa.Text),
@@ -188,6 +225,12 @@ sa.Index(
     postgresql_where=deliveries.c.done_at.is_(None),
 )
 sa.Index("ix_deliveries_event_id", deliveries.c.event_id)
+sa.Index(
+    "ix_deliveries_carried_by",
+    deliveries.c.carried_by,
+    sqlite_where=deliveries.c.carried_by.is_not(None),
+    postgresql_where=deliveries.c.carried_by.is_not(None),
+)
 
 # Files and pictures that go with a delivery, until it is done.
 attachments = _table(

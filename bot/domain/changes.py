@@ -56,7 +56,7 @@ class Change:
 _FIELDS: Mapping[Noun, tuple[str, ...]] = {
     Noun.NETWORK: ("name", "timezone", "language", "topics", "reflection"),
     Noun.LAB: ("name", "state", "municipalities", "partners", "topics"),
-    Noun.EVENT: ("title", "kind", "number", "when", "place", "online"),
+    Noun.EVENT: ("title", "kind", "number", "when", "place", "online", "register_by"),
     Noun.PHASE: ("after", "before"),
     Noun.SERIES: ("title", "owed_by"),
     Noun.REPORT: ("title", "series", "due"),
@@ -141,6 +141,7 @@ _FIELD_NAMES: Mapping[str, Text] = {
     "when": text("Termin"),
     "place": text("Ort"),
     "online": text("online"),
+    "register_by": text("Anmeldung bis"),
     "after": text("nach"),
     "before": text("vor"),
     "owed_by": text("geschuldet von"),

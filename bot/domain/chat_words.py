@@ -20,6 +20,8 @@ _QUOTES = {
 }
 _LONGEST_QUOTE = 2000
 _CLOSING = {opening: re.compile(rf"[{closers}](?=\s|$)") for opening, closers in _QUOTES.items()}
+_USER_ID = re.compile(r"@[!-9;-?A-~]{1,200}:[0-9A-Za-z.-]{0,200}[0-9A-Za-z](?::[0-9]{1,5})?")
+_LONGEST_USER_ID = 255
 _WORD = re.compile(r"\S+")
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn"}
 _KEPT = {"\n", "\t", "\u200d", "\ufe0f"}  # line breaks, and what joins an emoji
@@ -70,6 +72,11 @@ def _closing_quote(message: str, start: int) -> int | None:
     if match is None or (match.end() < len(message) and not message[match.end()].isspace()):
         return None
     return match.start()
+
+
+def user_ids(text: str) -> list[str]:
+    """Return the user ids that are typed in `text` (Matrix v1.18, Appendices, 3.2.1), without those whose server is an IPv6 address."""
+    return [found for found in _USER_ID.findall(text) if len(found) <= _LONGEST_USER_ID]
 
 
 def clean(text: str) -> str:

@@ -9,7 +9,10 @@ from bot.domain.dates import PartialDate
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A workshop or conference. `kind` is `workshop` or `conference`; `number` counts workshops from 1."""
+    """A workshop or conference. `kind` is `workshop` or `conference`; `number` counts workshops from 1.
+
+    `register_by`: the last day on which one may register, if there is one.
+    """
 
     key: str
     kind: str
@@ -19,6 +22,7 @@ class Event:
     place: str | None = None
     online: bool = False
     cancelled: bool = False
+    register_by: date | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,10 @@
 """Reports: what each lab and the research team owes, and how far it has come."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Any
 
 from bot.domain.dates import PartialDate
 from bot.domain.matching import fold
@@ -37,11 +38,31 @@ class Status(StrEnum):
 
     OPEN = "open"
     SUBMITTED = "submitted"
+    ACCEPTED = "accepted"
+    RETURNED = "returned"  # coordinators want it again, better
+    WAIVED = "waived"
+
+    @property
+    def owed(self) -> bool:
+        """Whether the debtor has to hand something in, and is reminded of it."""
+        return self in (Status.OPEN, Status.RETURNED)
+
+
+@dataclass(frozen=True, slots=True)
+class HandedInFile:
+    """A file that was posted in a room and handed in. `content`: the event's content, by which it can be shown elsewhere."""
+
+    name: str
+    content: dict[str, Any] = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Debt:
-    """A report as one debtor owes it. `debtor` is a lab key, or `research`."""
+    """A report as one debtor owes it. `debtor` is a lab key, or `research`.
+
+    `link`, `file`: where what was handed in lies. `remark`: what coordinators said when they returned or waived it. `extended_to`: until
+    when this debtor has time; the day that was set for all stays on record in `report.due`.
+    """
 
     report: Report
     debtor: str
@@ -49,10 +70,20 @@ class Debt:
     link: str | None = None
     submitted_by: str | None = None
     submitted_at: datetime | None = None
+    file: HandedInFile | None = None
+    remark: str | None = None
+    decided_by: str | None = None
+    decided_at: datetime | None = None
+    extended_to: PartialDate | None = None
+
+    @property
+    def due(self) -> PartialDate:
+        """When it is due for this debtor."""
+        return self.extended_to or self.report.due
 
     def overdue(self, today: date) -> bool:
-        """Whether it is open and its last possible day is over."""
-        return self.status is Status.OPEN and self.report.due.last < today
+        """Whether it is owed and its last possible day is over."""
+        return self.status.owed and self.due.last < today
 
 
 def find_reports(reports: Iterable[Report], word: str) -> list[Report]:

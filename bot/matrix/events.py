@@ -65,17 +65,18 @@ def parse(source: Mapping[str, Any], room_id: str, own_user_id: str, flaw: str |
     body = content.get("body")
     if content.get("msgtype") != "m.text" or not isinstance(body, str) or relation.get("rel_type") == "m.replace":
         return None
-    is_reply = bool(object_of(relation.get("m.in_reply_to")))
+    replied = object_of(relation.get("m.in_reply_to"))
     return Message(
         event_id=source["event_id"],
         room_id=room_id,
         sender=source["sender"],
-        body=without_reply_fallback(body) if is_reply else body,
+        body=without_reply_fallback(body) if replied else body,
         thread=_text(relation.get("event_id")) if relation.get("rel_type") == "m.thread" else None,
         mentions=_mentions(content),
         pill=_pill_at_start(content.get("formatted_body"), own_user_id),
         flaw=flaw,
         sent_at=_moment(source.get("origin_server_ts")),
+        reply_to=None if relation.get("is_falling_back") is True else _text(replied.get("event_id")),
     )
 
 

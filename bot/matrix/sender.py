@@ -122,13 +122,23 @@ class RoomSender:
                 return None
         return None
 
+    async def content_of(self, room_id: str, event_id: str) -> dict[str, Any] | None:
+        """Return what an event of a room says, None if there is none, or none that we can read. Raises `ChatUnavailable` for now."""
+        try:
+            event = await self._client.call("GET", f"{room_path(room_id)}/event/{quote(event_id, safe='')}")
+        except ChatRefused:
+            return None
+        except LoginFailed as error:
+            raise ChatUnavailable(str(error)) from error
+        return self._content(event, room_id) or None
+
     def _is_for(self, event: Mapping[str, Any], room_id: str, key: str, transaction_id: str) -> bool:
         if object_of(event.get("content")).get(TRANSACTION_FIELD) == transaction_id:
             return True
         return self._content(event, room_id).get(KEY_FIELD) == key
 
     def _content(self, event: Mapping[str, Any], room_id: str) -> dict[str, Any]:
-        """Return what an event of ours says; nothing if it cannot be read any more."""
+        """Return what an event says; nothing if it cannot be read (any more)."""
         if event.get("type") != ENCRYPTED:
             return object_of(event.get("content"))
         try:

@@ -186,6 +186,7 @@ def _events(root: Table) -> dict[str, Event]:
     events: dict[str, Event] = {}
     keys, numbers = Once(), {kind: Once() for kind in EVENT_KINDS}
     for table in root.tables("events"):
+        register_by = table.maybe_day("register_by")
         event = Event(
             table.key('key = "workshop-1"'),
             table.choice("kind", EVENT_KINDS, 'kind = "workshop"'),
@@ -194,12 +195,20 @@ def _events(root: Table) -> dict[str, Event]:
             table.maybe_number("number"),
             table.maybe_title("place", 'place = "Merzenich"'),
             table.flag("online"),
+            register_by=register_by.first if register_by else None,
         )
+        _check_registration(table, event)
         keys.check(table, "key", event.key)
         numbers[event.kind].check(table, "number", event.number)
         table.done()
         events[event.key] = event
     return events
+
+
+def _check_registration(table: Table, event: Event) -> None:
+    """Note where one could register for an event that is over."""
+    if event.register_by and event.when.edtf and event.register_by > event.when.last:
+        table.wrong("register_by", text("Die Anmeldung endet erst nach der Veranstaltung (%(when)s).", when=event.when.edtf))
 
 
 def _phases(root: Table, events: dict[str, Event]) -> Iterator[Phase]:

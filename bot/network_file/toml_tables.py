@@ -224,6 +224,18 @@ class Table:
             self.wrong(key, _not_a_date(value))
             return _SOME_TIME
 
+    def maybe_day(self, key: str) -> PartialDate | None:
+        """Return a date that is a day and may be missing."""
+        if self.value(key) is None:
+            return None
+        example = f'{key} = "2022-11-22"'
+        found = self.date(key, example)
+        if found.precision is Precision.DAY:
+            return found
+        if found is not _SOME_TIME:
+            self.wrong(key, text("»%(key)s« muss ein Tag sein, zum Beispiel %(example)s", key=key, example=example))
+        return None
+
     def titles(self, key: str) -> tuple[str, ...]:
         """Return a list of texts, each once; empty if missing."""
         value = self.value(key)

@@ -11,7 +11,9 @@ from pathlib import Path
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
+from bot.domain.dates import PartialDate
 from bot.errors import Text
+from bot.rendering.dates import format_partial
 
 LOCALE_DIR = Path(__file__).parent.parent / "locale"
 DOMAIN = "netzwart"
@@ -26,7 +28,7 @@ class Catalogue:
         self.translations = translations
 
     def say(self, message: Text) -> str:
-        """Return the sentence, its data filled in; data that is itself `Text` is translated too."""
+        """Return the sentence, its data filled in; `Text` in it is translated too, and dates are written as people read them."""
         if message.plural is None:
             sentence = self.translations.gettext(message.msgid)
         else:
@@ -34,6 +36,8 @@ class Catalogue:
         return sentence % {name: self._value(value) for name, value in message.data.items()}
 
     def _value(self, value: object) -> object:
+        if isinstance(value, PartialDate):
+            value = format_partial(value, self.language)
         return self.say(value) if isinstance(value, Text) else value
 
 

@@ -58,6 +58,11 @@ def format_day(day: date, language: str) -> str:
     return format_date(day, "full", locale=_LOCALES.get(language, language))
 
 
+def format_weekday(day: date, language: str) -> str:
+    """Return the name of a day of the week: "Freitag"."""
+    return format_date(day, "EEEE", locale=_LOCALES.get(language, language))
+
+
 def format_moment(moment: datetime, language: str) -> str:
     """Return a time of a day, in the zone that `moment` carries: "30. Oktober 2020, 08:00"."""
     return format_datetime(

@@ -21,8 +21,8 @@ def with_file(
 
 
 def carries_file(content: Mapping[str, object]) -> bool:
-    """Whether this message needs a file."""
-    return content.get("msgtype") in (_PICTURE, _FILE)
+    """Whether this message needs a file that is still to be uploaded."""
+    return content.get("msgtype") in (_PICTURE, _FILE) and "url" not in content and "file" not in content
 
 
 def words_alone(content: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from markupsafe import Markup, escape
 from bot.domain.dates import PartialDate
 from bot.errors import Text
 from bot.rendering.catalogue import catalogue
-from bot.rendering.dates import format_day, format_moment, format_partial
+from bot.rendering.dates import format_day, format_moment, format_partial, format_weekday
 from bot.rendering.markup import markdown_to_html, plain_text, sanitise
 from bot.rendering.states import state_name
 
@@ -87,6 +87,9 @@ def _environment(language: str) -> jinja2.Environment:
             return format_moment(value, speech.language)
         return format_day(value, speech.language)
 
+    def weekday(day: date) -> str:
+        return format_weekday(day, speech.language)
+
     def state(code: str) -> str:
         return state_name(code, speech.language)
 
@@ -102,7 +105,7 @@ def _environment(language: str) -> jinja2.Environment:
     install = cast("Callable[..., None]", getattr(environment, "install_gettext_translations"))  # noqa: B009  (added by the extension)
     install(speech.translations, newstyle=True)
     filters = cast("dict[str, Any]", environment.filters)
-    filters.update(when=when, state=state, markdown=_markdown, pill=_pill)
+    filters.update(when=when, weekday=weekday, state=state, markdown=_markdown, pill=_pill)
     return environment
 
 

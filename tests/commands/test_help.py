@@ -9,6 +9,7 @@ async def test_help_shows_what_the_caller_may_run_here(netz: Conversation) -> No
             "network",
             "Das kannst du mir schreiben, jeweils mit !netz davor:",
             "",
+            "• abwesend bis <datum> – Vermerkt, dass du bis zu diesem Tag abwesend bist; so lange erwähne ich deine Vertretung.",
             "• hilfe [befehl] – Zeigt, was du hier von mir haben kannst, oder erklärt einen Befehl.",
             "• ich – Sagt, welche Rollen du hast und welcher Raum sie dir gibt.",
             "• labor <name> – Zeigt ein Labor: Kommunen, Partner, Themen.",
@@ -17,6 +18,7 @@ async def test_help_shows_what_the_caller_may_run_here(netz: Conversation) -> No
             "• programm – Zeigt, was als Nächstes kommt, wo wir stehen, und alle Termine so genau, wie sie bekannt sind.",
             "• sprache <de|en> – Wählt die Sprache, in der ich in diesem Raum antworte: de oder en.",
             "• suche <suchwort> – Sucht in Laboren, Programm und Berichten.",
+            "• wieder da – Vermerkt, dass du nicht mehr abwesend bist.",
             "• workshop [nummer] – Zeigt einen Workshop: den mit dieser Nummer, sonst den nächsten.",
             "• zeitplan – Zeichnet das Programm: Phasen und Termine auf einer Zeitachse, so genau, wie sie bekannt sind.",
         )
@@ -45,7 +47,7 @@ async def test_help_about_a_command(netz: Conversation) -> None:
     about = notice(
         "lab:bremen",
         "!netz bericht abgegeben <bericht> [link]",
-        "Vermerkt einen Bericht als abgegeben, auf Wunsch mit Link. Im Direktchat notfalls mit Labor: labor-1:bremen.",
+        "Vermerkt einen Bericht als abgegeben, mit Link oder als Antwort auf eine Datei. Im Direktchat notfalls mit Labor: labor-1:bremen.",
         "",
         "Zum Beispiel:",
         "!netz bericht abgegeben labor-1 https://example.org/bericht.pdf",
@@ -152,6 +154,6 @@ async def test_help_in_english(netz: Conversation) -> None:
     assert answer.words.split("\n")[:4] == [
         "You can write to me:",
         "",
-        "• help [command] – Shows what you can have from me here, or explains a command.",
-        "• lab <name> – Shows a lab: municipalities, partners, topics.",
+        "• away until <date> – Notes that you are away until this day; until then I mention your deputy.",
+        "• back – Notes that you are away no longer.",
     ]

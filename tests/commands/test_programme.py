@@ -1,10 +1,13 @@
 """The programme, one workshop, the current phase: through the years of the network."""
 
-from datetime import datetime
+from dataclasses import replace
+from datetime import date, datetime
 
 import pytest
 
-from tests.conversation import ZONE, Conversation, notice
+from bot.db.engine import Database
+from tests.commands.conftest import PEOPLE
+from tests.conversation import ZONE, Conversation, example_network, notice
 
 
 async def test_the_programme(netz: Conversation) -> None:
@@ -63,6 +66,27 @@ async def test_a_workshop(netz: Conversation) -> None:
     assert await netz.say("nora", "network", "!netz workshop 9") == [
         notice("network", "Einen Workshop 9 gibt es nicht. Es gibt: 1, 2, 3, 4, 5, 6. Alle Termine zeigt: !netz programm")
     ]
+
+
+async def test_a_workshop_for_which_one_registers(database: Database) -> None:
+    """As long as it has not been; in English, too."""
+    found = example_network()
+    events = tuple(replace(e, register_by=date(2020, 11, 10)) if e.number == 2 else e for e in found.events)
+    netz = await Conversation.begin(database, PEOPLE, replace(found, events=events))
+    shown = "2. Netzwerk-Workshop", "24.–27. November 2020, online (in 43 Tagen)"
+    assert await netz.say("nora", "network", "!netz workshop 2") == [
+        notice("network", *shown, "Anmeldung bis Dienstag, 10. November 2020.")
+    ]
+    netz.clock.shown = datetime(2020, 11, 11, tzinfo=ZONE)
+    (answer,) = await netz.say("nora", "network", "!netz workshop 2")
+    assert answer.words.split("\n")[2] == "Die Anmeldung war bis Dienstag, 10. November 2020 möglich."
+    await netz.say("nora", "network", "!netz sprache en")
+    netz.clock.shown = datetime(2020, 11, 10, 23, tzinfo=ZONE)
+    (answer,) = await netz.say("nora", "network", "!netz workshop 2")
+    assert answer.words.split("\n")[2] == "Register by Tuesday, 10 November 2020."
+    netz.clock.shown = datetime(2020, 11, 28, tzinfo=ZONE)
+    (answer,) = await netz.say("nora", "network", "!netz workshop 2")
+    assert len(answer.words.split("\n")) == 2
 
 
 async def test_no_workshop_is_left_although_the_conference_is(netz: Conversation) -> None:

@@ -1,7 +1,7 @@
 """The network in the database: what is put in comes out, and what the chat wrote stays."""
 
 from dataclasses import replace as but
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -54,7 +54,10 @@ async def test_another_network_in_its_place(database: Database) -> None:
         EXAMPLE,
         name="Anderes Netz",
         labs=(but(EXAMPLE.labs[5], name="Marburg", partners=EXAMPLE.labs[8].partners), *EXAMPLE.labs[:5]),
-        events=(but(EXAMPLE.events[-1], place="Berlin", number=3), but(EXAMPLE.events[0], key="anfang")),
+        events=(
+            but(EXAMPLE.events[-1], place="Berlin", number=3, register_by=date(2022, 11, 22)),
+            but(EXAMPLE.events[0], key="anfang"),
+        ),
         phases=(but(EXAMPLE.phases[0], after="anfang", before="abschluss"),),
         series=(moved, but(first, reports=first.reports[1:])),
         topics=(),

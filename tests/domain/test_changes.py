@@ -1,6 +1,7 @@
 """What differs between two networks, and how it is told."""
 
 from dataclasses import replace
+from datetime import date
 
 from bot.domain.changes import Change, FieldChange, Kind, Noun, compare, told
 from bot.domain.dates import PartialDate
@@ -46,6 +47,8 @@ def test_one_field() -> None:
     field = FieldChange("when", PartialDate.parse("2022-12"), PartialDate.parse("2022-12-01"))
     assert compare(NETWORK, new) == [Change(Kind.CHANGED, Noun.EVENT, "abschluss", "Abschlusskonferenz", (field,))]
     assert lines(NETWORK, new) == ["~ Veranstaltung »Abschlusskonferenz« (abschluss): Termin 2022-12 → 2022-12-01"]
+    closes = replace(NETWORK, events=(WORKSHOP, replace(CLOSING, register_by=date(2022, 11, 22))))
+    assert lines(NETWORK, closes) == ["~ Veranstaltung »Abschlusskonferenz« (abschluss): Anmeldung bis – → 2022-11-22"]
 
 
 def test_the_first_import() -> None:

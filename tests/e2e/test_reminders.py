@@ -129,9 +129,12 @@ async def test_after_an_outage_once_and_marked_as_late(net: Net) -> None:
 
 
 async def test_on_the_day_and_then_nothing_more(net: Net) -> None:
-    """The last step is the day itself. Months and open dates give no reminders: there is no next one."""
+    """The last step is the day itself. Of months and open dates nobody is reminded who owes them: coordinators are asked to fix them."""
     assert await net.bot.jump() == "2020-10-30T08:00:00+01:00"
     today = await net["doerte"].sees(net.says(HESSEN, "Heute ist fällig"), WITHIN)
     assert LATE not in today.body
 
-    assert await net.bot.jump() is None
+    assert await net.bot.jump() == "2020-11-02T08:00:00+01:00"
+    await net["karla"].sees(net.says(COORDINATION, "noch nicht fest"), WITHIN)
+    await all_settled(net, *LABS, RESEARCH)
+    assert len(reminded(net, HESSEN)) == 4

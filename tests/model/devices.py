@@ -53,8 +53,8 @@ POINTS = (*TRANSACTION, "send", "sent", "find", "receive", "strike out", "struck
 
 @cache
 def policies() -> tuple[ReminderPolicy[Any], ...]:
-    """Return all reminder policies."""
-    return find_policies(schedules)
+    """Return the reminder policies that the model knows."""
+    return tuple(policy for policy in find_policies(schedules) if policy.name in ("report-deadline", "broadcast"))
 
 
 class Died(BaseException):
@@ -285,6 +285,10 @@ class Line:
             return next((event.event_id for event in ours), None)
 
 
+async def nothing_posted(_room_id: str, _event_id: str) -> None:
+    """Nobody replies to anything here."""
+
+
 class Device:
     """One device, from one start to its death. `moved` is set whenever its inbox has got further, or cannot."""
 
@@ -309,6 +313,7 @@ class Device:
             zone=ZONE,
             language="de",
             prefix="!netz",
+            members=around.members.joined,
             written=lambda: None,
         )
         self._dispatcher = Dispatcher(
@@ -324,6 +329,7 @@ class Device:
             stale_after=timedelta(days=1),
             written=lambda: None,
             changed=lambda: None,
+            content_of=nothing_posted,
         )
         database = Watched(self)
         self.drain = Drain(

@@ -69,6 +69,7 @@ key = "abschluss"
 kind = "conference"
 title = "Abschluss"
 when = 2022-12-01
+register_by = 2022-11-22
 [[phases]]
 number = 2
 after = "workshop-1"
@@ -97,7 +98,7 @@ question = "Wie?"
         ),
         (
             Event("workshop-1", "workshop", "1. Workshop", PartialDate.parse("2020-06-15/2020-06-16"), 1, "Merzenich", online=True),
-            Event("abschluss", "conference", "Abschluss", PartialDate.day(date(2022, 12, 1))),
+            Event("abschluss", "conference", "Abschluss", PartialDate.day(date(2022, 12, 1)), register_by=date(2022, 11, 22)),
         ),
         (Phase(1, "workshop-1", "abschluss"), Phase(2, "workshop-1", "abschluss")),
         (
@@ -197,6 +198,19 @@ NO_DATE = (
 )
 def test_dates(when: str, message: str) -> None:
     assert mistakes(MINIMAL + EVENT.replace("2021", when)) == [(13, message)]
+
+
+@pytest.mark.parametrize(
+    ("day", "message"),
+    [
+        ('"2021-11"', '»register_by« muss ein Tag sein, zum Beispiel register_by = "2022-11-22"'),
+        ("2022-01-01", "Die Anmeldung endet erst nach der Veranstaltung (2021)."),
+        ('"bald"', NO_DATE % "bald"),
+    ],
+)
+def test_the_last_day_to_register(day: str, message: str) -> None:
+    """A day, and not after the event."""
+    assert mistakes(MINIMAL + EVENT + f"register_by = {day}\n") == [(14, message)]
 
 
 @pytest.mark.parametrize(

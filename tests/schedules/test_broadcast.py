@@ -42,6 +42,7 @@ class Evening(Conversation):
             zone=ZONE,
             language="de",
             prefix="!netz",
+            members=self.members.joined,
             written=lambda: None,
         )
 

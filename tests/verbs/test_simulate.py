@@ -1,6 +1,7 @@
 """`netzwart simulate`: the same policies over a period, without a homeserver."""
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +38,9 @@ async def test_one_object_a_line() -> None:
 
 
 async def test_the_whole_programme() -> None:
-    """Two reports have a day; what is known to the month or still open gives nothing."""
+    """Two reports have a day; who owes what is known to the month or still open is told nothing."""
     _, lines = await _simulate("2020-01-01", "2022-12-31")
-    found = [json.loads(line) for line in lines]
+    found = [line for line in map(json.loads, lines) if line["policy"] == "report-deadline"]
     days = {(line["at"][:16], line["step"]) for line in found}
     assert days == {
         ("2020-09-30T08:00", "P30D"),
@@ -49,6 +50,34 @@ async def test_the_whole_programme() -> None:
         ("2020-10-30T08:00", "P0D"),
     }
     assert len(found) == 5 * 14
+
+
+async def test_events_and_dates_to_be_fixed() -> None:
+    """The network is told of each event that has a day; coordinators are asked about all that has none."""
+    _, lines = await _simulate("2021-09-01", "2021-12-31")
+    found = [json.loads(line) for line in lines]
+    assert found[2] == {
+        "at": "2021-09-29T08:00:00+02:00",
+        "policy": "workshop-tomorrow",
+        "subject": "workshop-4",
+        "lab": None,
+        "room": "network",
+        "step": "P1D",
+    }
+    assert found[-1] == {
+        "at": "2021-12-31T08:00:00+01:00",
+        "policy": "date-to-be-fixed",
+        "subject": "workshop-5",
+        "lab": None,
+        "room": "coordination",
+        "step": "P30D",
+    }
+    assert Counter((line["policy"], line["subject"]) for line in found) == {
+        ("date-to-be-fixed", "labor-2"): 4,
+        ("date-to-be-fixed", "labor-projekt"): 4,
+        ("date-to-be-fixed", "workshop-5"): 2,
+        ("workshop-tomorrow", "workshop-4"): 1,
+    }
 
 
 async def test_days_off_of_the_labs_own_state_count(tmp_path: Path) -> None:
@@ -62,10 +91,14 @@ async def test_days_off_of_the_labs_own_state_count(tmp_path: Path) -> None:
 
 async def test_as_a_table() -> None:
     _, lines = await _simulate("2020-10-30", "2020-10-30", as_json=False)
-    assert lines[:2] == ["Freitag, 30. Oktober 2020", "  08:00  report-deadline  forschung-1    P0D  research"]
-    assert lines[-1] == "14 Erinnerungen"
+    assert lines[:3] == [
+        "Freitag, 30. Oktober 2020",
+        "  08:00  date-to-be-fixed  forschung-2   P30D  coordination",
+        "  08:00  report-deadline  forschung-1    P0D  research",
+    ]
+    assert lines[-1] == "15 Erinnerungen"
     _, lines = await _simulate("2020-10-30", "2020-10-30", as_json=False, language="en")
-    assert (lines[0], lines[-1]) == ("Friday, 30 October 2020", "14 reminders")
+    assert (lines[0], lines[-1]) == ("Friday, 30 October 2020", "15 reminders")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,45 @@
+"""A coordinator sets the date of an event or a report: every room that it concerns hears of it, old and new."""
+
+from typing import Annotated
+
+from bot.command import Context, Reply, command
+from bot.converters import Converter, DatePhrase
+from bot.db import programme, reports
+from bot.domain.chat_words import one_line
+from bot.domain.phrases import read_date
+from bot.domain.places import COORDINATORS
+from bot.domain.programme import Event
+from bot.domain.roles import Role
+from bot.errors import UserError, text
+from bot.rendering import template
+from commands._dated import all_rooms, dated_meant
+
+DatedKey = Annotated[str, Converter(text("workshop oder bericht"), lambda word: one_line(word, 100))]
+
+_TOLD = template(
+    "<p>{% trans %}Neuer Termin:{% endtrans %} <strong>{{ title }}</strong><br/>"
+    "{% trans before=before|when, after=after|when %}statt {{ before }} jetzt {{ after }}{% endtrans %}</p>"
+)
+_SET = template(
+    "<p><strong>{{ title }}</strong>: {{ before|when }} → {{ after|when }}<br/>"
+    "{% trans n=rooms %}Ein Raum erfährt es.{% pluralize %}{{ n }} Räume erfahren es.{% endtrans %}</p>"
+)
+
+
+@command("termin", "date", needs=Role.COORDINATOR, examples=["workshop-5 15. und 16.2.2030", "labor-2 30. Juni 2030"])
+async def date_set(ctx: Context, key: DatedKey, when: DatePhrase) -> Reply:
+    """Setzt den Termin eines Workshops oder Berichts; alle Räume, die er betrifft, erfahren den alten und den neuen."""
+    after = read_date(when, ctx.now.date())
+    dated = await dated_meant(ctx, key)
+    before = dated.when if isinstance(dated, Event) else dated.due
+    if before == after:
+        raise UserError("Der Termin von »%(title)s« ist schon: %(when)s.", title=dated.title, when=after)
+    if isinstance(dated, Event):
+        if dated.cancelled:
+            raise UserError("»%(title)s« ist abgesagt.", title=dated.title)
+        await programme.set_when(ctx.session, dated, after)
+    else:
+        await reports.set_due(ctx.session, dated, after)
+    told = all_rooms(ctx, _TOLD, dated, title=dated.title, before=before, after=after)
+    data = {"title": dated.title, "before": before, "after": after, "rooms": len(told)}
+    return Reply(_SET, data, audience=COORDINATORS, also=told)

@@ -1,0 +1,125 @@
+"""Coordinators are asked in good time to fix the dates that are not known to the day.
+
+A month, a quarter or a season is asked about 60 and 30 days before it can begin; a year, or a date that is open, once a month. So nothing
+that is vague comes as a surprise, and nothing invents a day for it.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.db import programme, reports
+from bot.domain.dates import PartialDate, Precision
+from bot.domain.places import COORDINATION
+from bot.domain.reminders import Calendar, Reminder, ladder
+from bot.domain.reports import Status
+from bot.reminder_policy import ReminderPolicy, ReminderSettings
+from bot.rendering import template
+from bot.working_time import calendar_of
+
+_STEPS = (timedelta(days=60), timedelta(days=30))
+_YEARS_BEFORE = 2
+_DECEMBER = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Vague:
+    """A report (`noun` is `report`) or event (`event`) that has no day."""
+
+    noun: str
+    key: str
+    title: str
+    when: PartialDate
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What has no day, and when coordinators work."""
+
+    vague: Sequence[Vague]
+    calendar: Calendar
+
+
+class DateToBeFixed(ReminderPolicy[Facts]):
+    """One question for each thing and step, in the coordination room; what comes together is one message."""
+
+    name = "date-to-be-fixed"
+    merges = True
+    template = template(
+        "{% set dates = items|sort(attribute='when.sort_key') %}"
+        "{% if late %}<p><em>{% trans %}Verspätet, weil ich nicht da war.{% endtrans %}</em></p>{% endif %}"
+        "{% if items|length == 1 %}"
+        "<p>{% trans %}Dieser Termin steht noch nicht fest:{% endtrans %}"
+        "{% else %}<p>{% trans %}Diese Termine stehen noch nicht fest:{% endtrans %}{% endif %}</p>"
+        "<ul>{% for item in dates %}<li>{{ item.title }} (<code>{{ item.key }}</code>): {{ item.when|when }}</li>{% endfor %}</ul>"
+        "<p>{% if items|length == 1 %}{% trans %}Ist der Tag jetzt bekannt? Dann schreib:{% endtrans %}"
+        "{% else %}{% trans %}Ist von einem der Tag jetzt bekannt? Dann schreib:{% endtrans %}{% endif %}"
+        " <code>{% trans key=dates[0].key, prefix=prefix %}{{ prefix }} termin {{ key }} &lt;datum&gt;{% endtrans %}</code></p>"
+    )
+
+    async def facts(self, session: AsyncSession, settings: ReminderSettings, zone: ZoneInfo, now: datetime) -> Facts:  # noqa: ARG002  (for others)
+        """Read which reports that somebody still owes, and which events that take place, have no day."""
+        owed = dict.fromkeys(debt.report for debt in await reports.debts(session) if debt.status is Status.OPEN)
+        coming = [event for event in await programme.every_event(session) if not event.cancelled]
+        found = [Vague("report", report.key, report.title, report.due) for report in owed]
+        found += [Vague("event", event.key, event.title, event.when) for event in coming]
+        return Facts([v for v in found if not v.when.exact], calendar_of(None, settings.office_hours, zone))
+
+    def plan(self, facts: Facts) -> list[Reminder]:
+        """Return the questions about everything that is vague, up to its last possible day."""
+        return [
+            Reminder(
+                key=f"{_ladder_of(vague)}:{step.name}",
+                ladder=_ladder_of(vague),
+                policy=self.name,
+                subject=vague.key,
+                step=step.name,
+                room=COORDINATION,
+                at=step.at,
+                until=step.until,
+                hours=facts.calendar,
+                data={"title": vague.title, "key": vague.key, "when": vague.when},
+            )
+            for vague in facts.vague
+            for step in _steps(vague.when, facts.calendar)
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """When it is asked. `name`: a month, or how long before."""
+
+    name: str
+    at: datetime
+    until: datetime
+
+
+def _ladder_of(vague: Vague) -> str:
+    """Return what is asked about: this date of this thing. One that is newly vague in another way has missed nothing."""
+    return f"{DateToBeFixed.name}:{vague.noun}:{vague.key}:{vague.when}"
+
+
+def _steps(when: PartialDate, calendar: Calendar) -> list[_Step]:
+    """Return when a date is asked about. Each question makes sense until the next one, the last until the date is surely past."""
+    if when.precision in (Precision.YEAR, Precision.OPEN):
+        times = {f"{month:%Y-%m}": calendar.opening(calendar.working_day_from(month)) for month in _months(when)}
+    else:
+        times = {f"P{rung.days}D": rung.at for rung in ladder(when.first, _STEPS, calendar)}
+    ends = [*list(times.values())[1:], calendar.end_of(when.last)]
+    return [_Step(name, at, until) for (name, at), until in zip(times.items(), ends, strict=True)]
+
+
+def _months(when: PartialDate) -> Iterator[date]:
+    """Return the first days of the months in which a year is asked about: its own, and those of the years shortly before it.
+
+    What is further away is not fixed yet, and a list of months has to end somewhere.
+    """
+    for year in range(when.first.year - _YEARS_BEFORE, when.first.year + 1):
+        for month in range(1, _DECEMBER + 1):
+            yield date(year, month, 1)
+
+
+policy = DateToBeFixed()
