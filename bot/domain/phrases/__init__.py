@@ -34,7 +34,7 @@ def read_when(words: str, now: datetime) -> tuple[When, str]:
     `now` is aware, in the network's zone. Raises `UserError` for what is not understood, is past, does not exist, or can be read
     in two ways; `NoDate` if the words do not begin with anything that says when.
     """
-    said = Said.of(words)
+    said = Said.of(words.lstrip())
     reading = longest_reading(said, now)
     if reading is None:
         raise no_when(words, now)
@@ -44,7 +44,7 @@ def read_when(words: str, now: datetime) -> tuple[When, str]:
             raise no_single_day(said.typed(0, reading.end))
         check_not_over(when.first, now.date())
         when = DayOnly(when.first)
-    return when, text_after(said, reading)
+    return when, text_after(said, reading, when)
 
 
 def read_any(phrase: str, now: datetime) -> When | PartialDate:

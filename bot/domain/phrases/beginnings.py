@@ -15,7 +15,7 @@ from bot.domain.phrases.said import Found, Said
 from bot.domain.phrases.when import Moment, Recurring, When
 from bot.domain.phrases.whiles import WHILES
 from bot.domain.phrases.words import language
-from bot.domain.recurrence import Frequency, Recurrence
+from bot.domain.recurrence import Recurrence
 from bot.errors import UserError, text
 
 _JOINT = re.compile(r"(?<=[0-9])t(?=[0-9])| ?,? ?")
@@ -29,14 +29,10 @@ _BARE_AM = re.compile(r" am\b(?!\.)")
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What words can mean, not checked yet. `end`: where it ends in the folded words.
-
-    `complete`: whether no hour is missing; `bare_hour`: whether minutes could follow ("10 Uhr").
-    """
+    """What words can mean, not checked yet. `end`: where it ends in the folded words; `bare_hour`: minutes could follow ("10 Uhr")."""
 
     end: int
     read: Callable[[], When | PartialDate]
-    complete: bool
     bare_hour: bool = False
 
 
@@ -65,20 +61,14 @@ def _rhythms(said: Said, now: datetime) -> Iterator[Reading]:
         return
     found, read = rhythm
     clock = _clock_after(said, found.end, language(found.match.group()))
-    timeless = clock is None
 
     def recurring() -> Recurring:
-        rule = read(found)
-        own_hours = rule.frequency in (Frequency.HOURLY, Frequency.CRON)
-        if own_hours and clock is not None:
-            raise UserError("»%(said)s« sagt schon, zu welchen Stunden; eine Uhrzeit dazu geht nicht.", said=found.typed)
-        at = clock.read(now.date()) if clock else None
-        return Recurring(anchored(rule, at, now), hour_said=own_hours or not timeless)
+        if clock is None:
+            rule = anchored(read(found), None, now)
+            return Recurring(rule, hour_said=rule.has_hour)
+        return _timed(rhythm, clock, now)
 
-    own = found.match.group().startswith("cron") or "stund" in found.match.group() or "hour" in found.match.group()
-    yield Reading(
-        clock.end if clock else found.end, recurring, complete=own or clock is not None, bare_hour=bool(clock and clock.bare_hour)
-    )
+    yield Reading(clock.end if clock else found.end, recurring, bare_hour=bool(clock and clock.bare_hour))
 
 
 def _whiles(said: Said, now: datetime) -> Iterator[Reading]:
@@ -92,7 +82,7 @@ def _whiles(said: Said, now: datetime) -> Iterator[Reading]:
                 raise UserError("»%(said)s« ist zu weit weg.", said=found[0].typed) from None
             return Moment(still_to_come(at, now))
 
-        yield Reading(found[0].end, moment, complete=True)
+        yield Reading(found[0].end, moment)
 
 
 def _dates(said: Said, now: datetime) -> Iterator[Reading]:
@@ -102,24 +92,23 @@ def _dates(said: Said, now: datetime) -> Iterator[Reading]:
     tongue = _tongue_of(found.opening) or found.language
     clock = _clock_after(said, found.end, tongue)
     if clock is None:
-        yield Reading(found.end, found.read, complete=False)
+        yield Reading(found.end, found.read)
         return
 
     def moment() -> Moment:
         day = _single_day(found.read(), said.typed(0, found.end))
         return _moment(day, clock.read(day), now)
 
-    yield Reading(clock.end, moment, complete=True, bare_hour=clock.bare_hour)
+    yield Reading(clock.end, moment, bare_hour=clock.bare_hour)
 
 
 def _clocks(said: Said, now: datetime) -> Iterator[Reading]:
-    start = 1 if said.plain.startswith(" ") else 0
-    clock = _find_clock(said, start, None, after_day=False)
+    clock = _find_clock(said, 0, None, after_day=False)
     if clock is None:
         return
     joint = _JOINT.match(said.plain, clock.end)
     at = joint.end() if joint else clock.end
-    yield Reading(clock.end, lambda: _moment(now.date(), clock.read(now.date()), now), complete=True, bare_hour=clock.bare_hour)
+    yield Reading(clock.end, lambda: _moment(now.date(), clock.read(now.date()), now), bare_hour=clock.bare_hour)
     if at == clock.end:
         return
     date_found = find_date(said, at, now.date())
@@ -129,22 +118,19 @@ def _clocks(said: Said, now: datetime) -> Iterator[Reading]:
             day = _single_day(date_found.read(), said.typed(at, date_found.end))
             return _moment(day, clock.read(day), now)
 
-        yield Reading(date_found.end, moment, complete=True)
+        yield Reading(date_found.end, moment)
     rhythm = RHYTHMS.longest(said, at, now.date())
     if rhythm:
-        yield Reading(
-            rhythm[0].end,
-            lambda: Recurring(anchored(_timeable(rhythm), clock.read(now.date()), now), hour_said=True),
-            complete=True,
-        )
+        yield Reading(rhythm[0].end, lambda: _timed(rhythm, clock, now))
 
 
-def _timeable(rhythm: tuple[Found, Callable[[Found], Recurrence]]) -> Recurrence:
+def _timed(rhythm: tuple[Found, Callable[[Found], Recurrence]], clock: _Clock, now: datetime) -> Recurring:
+    """Return the rhythm at that time of day. Raises `UserError` for one that has hours of its own."""
     found, read = rhythm
     rule = read(found)
-    if rule.frequency in (Frequency.HOURLY, Frequency.CRON):
+    if rule.has_hour:
         raise UserError("»%(said)s« sagt schon, zu welchen Stunden; eine Uhrzeit dazu geht nicht.", said=found.typed)
-    return rule
+    return Recurring(anchored(rule, clock.read(now.date()), now), hour_said=True)
 
 
 def _single_day(when: PartialDate, typed: str) -> date:

@@ -6,7 +6,8 @@ from bot.domain.phrases.beginnings import Reading
 from bot.domain.phrases.clock_times import PART_WORDS
 from bot.domain.phrases.refusals import not_after, two_readings
 from bot.domain.phrases.said import Said
-from bot.domain.phrases.words import LONG_WEEKDAYS, MONTHS, NUMBERS, one_of
+from bot.domain.phrases.when import DayOnly, Moment, Recurring, When
+from bot.domain.phrases.words import COUNT, LONG_WEEKDAYS, MONTHS, NUMBERS, ORDINALS, one_of
 
 _SEPARATOR = re.compile(r"[.:;!]+(?=\s|$)")
 _COMMA = re.compile(r",?(?=\s|$)")
@@ -35,39 +36,57 @@ _PREPOSITIONS = (
     "um|at|gegen|ab|bis|von|vor|nach|by|from|until|till|before|after|around|about|ca\\.?|etwa|zwischen|between|spaetestens"
 )
 _SPOKEN = f"(?:[0-9]|halb\\b|viertel\\b|half past|quarter\\b|mittag|mitternacht|noon|midnight|{one_of(NUMBERS)} uhr\\b)"
+_JOINTS = "-|bis|to|until|till|und|and|oder|or|/|&"
 _ALWAYS = re.compile(
     r" (?:uhr|[ap]\.m|pm|o'?clock|utc|gmt|mez|mesz|cet|cest|bst|z|morgens|vormittags|nachmittags|abends|nachts"
     r"|in the (?:morning|afternoon|evening))\b"
-    rf"| (?:-|bis|to|until|till|und|and|oder|or|/|&) ?(?:(?:am |an |on )?{_DAYS}\b|{_SPOKEN})"
+    rf"| (?:{_JOINTS}) ?(?:(?:am |an |on |um |at )?(?:{_DAYS}\b|{_SPOKEN}|{one_of(ORDINALS)}\b))"
 )
 _WITHOUT_HOUR = re.compile(
-    rf" (?:[0-9]|(?:{_PREPOSITIONS}) {_SPOKEN}|(?:(?:am|an|on|im|in) )?(?:{_DAYS}|{one_of(PART_WORDS)})\b"
-    r")"
+    rf" (?:[0-9]|(?:{_PREPOSITIONS}) ?(?:{_SPOKEN}|{_DAYS}\b)|(?:(?:am|an|on|im|in) )?(?:{_DAYS}|{one_of(PART_WORDS)})\b"
+    rf"|in {COUNT} ?(?:h|min|std|stunde|minute|hour))"
+)
+_AFTER_RHYTHM = re.compile(
+    rf" (?:(?:(?:am|an|on|im|in) )?{_DAYS}\b|(?:ab|bis|ausser|from|until|till|except|starting|beginnend|alle|each|werktags|taeglich)\b"
+    rf"|(?:von|zwischen|between) {_SPOKEN}"
+    r"|(?:werktag|arbeitstag|tag|woche|wochenende|monat|quartal|halbjahr|jahr|weekday|workday|working|business|day|week|weekend|month"
+    r"|quarter|year)(?:e?[ns])?\b)"
 )
 _HOUR_AT_END = re.compile(r"\s*uhr$", re.IGNORECASE)
 _NUMBER = re.compile(r" (?P<number>[0-9]{1,2})\b")
 
 
-def text_after(said: Said, reading: Reading) -> str:
+def text_after(said: Said, reading: Reading, when: When) -> str:
     """Return the text that follows a reading. Raises `UserError` if it may be none."""
     end = reading.end
     separator = _SEPARATOR.match(said.plain, end)
-    if separator and (not reading.complete or said.plain[end] != "."):
+    if separator:
         return said.after(separator.end())
     comma = separator or _COMMA.match(said.plain, end)
     if comma is None:
         raise not_after(said.typed(0, end), _first_words(said, end))
     rest = said.plain[comma.end() :]
-    if _ALWAYS.match(rest) or (not reading.complete and _WITHOUT_HOUR.match(rest)):
+    if any(pattern.match(rest) for pattern in _suspicions(when)):
         raise not_after(said.typed(0, end), _first_words(said, end))
     minutes = _NUMBER.match(rest) if reading.bare_hour else None
     if minutes:
         raise two_readings(
             said.typed(0, comma.end() + minutes.end()),
             said.typed(0, end),
-            _HOUR_AT_END.sub("", said.typed(0, end)) + f":{minutes['number']}",
+            _HOUR_AT_END.sub("", said.typed(0, end)) + f":{int(minutes['number']):02d}",
         )
     return said.after(comma.end())
+
+
+def _suspicions(when: When) -> list[re.Pattern[str]]:
+    """Return what no text begins with after that, or seldom enough."""
+    match when:
+        case Moment():
+            return [_ALWAYS]
+        case DayOnly():
+            return [_ALWAYS, _WITHOUT_HOUR]
+        case Recurring(hour_said=hour_said):
+            return [_ALWAYS, _AFTER_RHYTHM] if hour_said else [_ALWAYS, _AFTER_RHYTHM, _WITHOUT_HOUR]
 
 
 def _first_words(said: Said, end: int) -> str:

@@ -69,6 +69,7 @@ def _every_so_many(frequency: Frequency, every: int, today: date, weekdays: tupl
     return Recurrence(frequency, every, start=today if every > 1 else None, weekdays=weekdays)
 
 
+@RHYTHMS.form(f"{_EVERY} (?=(?:vormittag|nachmittag|morgen|abend|morning|afternoon|evening|night)\\b)", end="")
 @RHYTHMS.form(f"{_EVERY} (?:tag|day)", "taeglich", "daily")
 def _daily(_: Found) -> Recurrence:
     return Recurrence(Frequency.DAILY)
@@ -92,20 +93,26 @@ def _working_days(_: Found) -> Recurrence:
     return Recurrence(Frequency.WEEKLY, weekdays=WORKING_DAYS)
 
 
-@RHYTHMS.form(f"{_OTHER} (?:tag|day)", f"alle (?P<count>{COUNT}) tage", f"every (?P<count>{COUNT}) days")
+@RHYTHMS.form(
+    f"{_OTHER} (?:tag|day)",
+    f"{_EVERY} (?P<nth>{ORDINAL}) (?:tag|day)",
+    f"alle (?P<count>{COUNT}) tage",
+    f"every (?P<count>{COUNT}) days",
+)
 def _every_few_days(found: Found) -> Recurrence:
-    return _every_so_many(Frequency.DAILY, number(found["count"] or "2"), found.today)
+    return _every_so_many(Frequency.DAILY, number(found["count"] or found["nth"] or "2"), found.today)
 
 
 @RHYTHMS.form(
     f"{_OTHER} {_DAYS}",
     f"{_OTHER} (?:woche|week){_ON}{_ANY_DAYS}",
+    f"{_EVERY} (?P<nth>{ORDINAL}) (?:woche|week){_ON}{_ANY_DAYS}",
     f"(?:alle|every) {_WEEKS}{_ON}{_ANY_DAYS}",
     f"{_OPENING}{_PLURALS},? (?:alle|every) {_WEEKS}",
     f"{_OPENING}{_PLURALS},? {_OTHER} (?:woche|week)",
 )
 def _every_few_weeks(found: Found) -> Recurrence:
-    return _every_so_many(Frequency.WEEKLY, number(found["count"] or "2"), found.today, _listed(found))
+    return _every_so_many(Frequency.WEEKLY, number(found["count"] or found["nth"] or "2"), found.today, _listed(found))
 
 
 _NTH = {2: text("zweiten"), 3: text("dritten"), 4: text("vierten"), 5: text("fünften")}
@@ -144,8 +151,8 @@ def _nth_weekday(found: Found) -> Recurrence:
     rf"(?:alle|every) (?P<count>{COUNT}) (?:monate|months){_ON}(?:the )?(?P<day>{ORDINAL})",
     rf"{_OPENING}(?P<day>{ORDINAL}) (?:tag )?{_THE_MONTH}",
     rf"{_OPENING}(?P<day>{ORDINAL}) day {_THE_MONTH}",
-    rf"{_EVERY} (?P<day>{ORDINAL})",
-    rf"immer (?:am )?(?P<day>{ORDINAL})",
+    rf"{_EVERY} (?P<day>[0-9]{{1,2}}(?:\.|st|nd|rd|th))(?=,? (?:um|at|[0-9])|[.,:;!]*$)",
+    rf"immer am (?P<day>{ORDINAL})",
     rf"{_OPENING}(?P<first>monatsersten)",
 )
 def _day_of_month(found: Found) -> Recurrence:
@@ -222,7 +229,7 @@ def _no_cron(found: Found) -> Recurrence:
 
 @RHYTHMS.form(
     f"(?:{_EVERY} (?:woche|week)|woechentlich|weekly)",
-    f"{_OTHER} (?:woche|week)",
+    f"(?:{_OTHER}|{_EVERY} {ORDINAL}) (?:woche|week)",
     f"(?:alle|every) {_WEEKS}",
 )
 def _no_weekday(found: Found) -> Recurrence:

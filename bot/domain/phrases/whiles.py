@@ -6,7 +6,7 @@ from bot.domain.phrases.forms import Forms
 from bot.domain.phrases.refusals import two_readings
 from bot.domain.phrases.said import Found
 from bot.domain.phrases.words import COUNT, NUMBERS, number, one_of
-from bot.errors import UserError, text
+from bot.errors import Text, UserError, text
 
 WHILES: Forms[timedelta] = Forms()
 
@@ -20,7 +20,9 @@ _UND_HALF = {f"{name}einhalb": count for name, count in NUMBERS.items() if count
     rf"in (?P<hours>{COUNT}) ?{_HOURS}(?:(?:,? (?:und |and )?| )?(?P<minutes>{COUNT})(?: ?{_MINUTES}))?",
     rf"in (?P<minutes>{COUNT}) ?{_MINUTES}",
     r"in (?P<hours>[0-9]{1,3}) ?h ?(?P<minutes>[0-9]{2})",
-    r"(?P<hours>[0-9]{1,3})(?:h|std)(?: ?(?P<minutes>[0-9]{1,2}) ?min)?",
+    r"(?P<hours>[0-9]{1,3})(?:h|std) ?(?P<minutes>[0-9]{1,2}) ?min",
+    r"(?P<hours>(?:[0-6]|2[4-9]|[3-9][0-9]|[0-9]{3}))h",
+    r"(?P<hours>[0-9]{1,3})std",
     r"(?P<minutes>[0-9]{1,4})min",
     rf"(?P<hours>{COUNT}) {_HOURS} from now",
     rf"(?P<minutes>{COUNT}) {_MINUTES} from now",
@@ -56,12 +58,13 @@ def _iso(found: Found) -> timedelta:
     return _counted(found)
 
 
-@WHILES.form(r"(?P<hours>[0-9]{1,2})h(?P<minutes>[0-9]{2})")
+@WHILES.form(r"(?P<hours>[0-9]{1,2})h(?P<minutes>[0-9]{2})", r"(?P<hours>[7-9]|1[0-9]|2[0-3])h")
 def _clock_or_while(found: Found) -> timedelta:
-    """Refuse "10h30", which is a time in some countries and a while in others."""
+    """Refuse "10h30" and "18h": a time to some, a while to others. "2h" is a while: who means the night would say so."""
     hours, minutes = found["hours"], found["minutes"]
-    raise two_readings(
-        found.typed,
-        text("um %(time)s Uhr", time=f"{hours}:{minutes}"),
-        text("in %(hours)s Stunden %(minutes)s Minuten", hours=hours, minutes=minutes),
-    )
+    passing = text("in %(hours)s Stunden %(minutes)s Minuten", hours=hours, minutes=minutes) if minutes else _hours(hours)
+    raise two_readings(found.typed, text("um %(time)s Uhr", time=f"{hours}:{minutes or '00'}"), passing)
+
+
+def _hours(hours: str) -> Text:
+    return text("in %(hours)s Stunden", hours=hours)

@@ -1,10 +1,11 @@
 """What words begin with: when, exactly as it is understood, and the text that follows; and what is refused, and why."""
 
+import re
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.domain.phrases.phrases import as_when
+from tests.domain.phrases.phrases import as_any, as_when
 
 UNDERSTOOD = [
     ("2021-09-15 09:00", "morgen 10 Uhr Bericht abgeben", "2021-09-16 10:00", "Bericht abgeben"),
@@ -213,6 +214,26 @@ UNDERSTOOD = [
     ("2021-09-15 09:00", "stündlich Text", "FREQ=HOURLY;DTSTART=20210915T070000Z", "Text"),
     ("2021-09-15 09:00", "cron 0 9 * * 1-5 Text", "CRON=0 9 * * 1-5", "Text"),
     ("2021-09-15 09:00", "cron 0 9 * jan-mar mon,fri Text", "CRON=0 9 * 1-3 1,5", "Text"),
+    ("2021-09-15 09:00", "24h Text", "2021-09-16 09:00", "Text"),
+    ("2021-09-15 09:00", "jeden dritten Tag um 9 Text", "FREQ=DAILY;INTERVAL=3;BYHOUR=9;BYMINUTE=0;DTSTART=20210916", "Text"),
+    (
+        "2021-09-15 09:00",
+        "jede dritte Woche freitags um 9 Text",
+        "FREQ=WEEKLY;INTERVAL=3;BYDAY=FR;BYHOUR=9;BYMINUTE=0;DTSTART=20210917",
+        "Text",
+    ),
+    ("2021-09-15 09:00", "jeden 15. um 9 Text", "FREQ=MONTHLY;BYMONTHDAY=15;BYHOUR=9;BYMINUTE=0", "Text"),
+    (
+        "2021-09-15 09:00",
+        "jeden sechsten Freitag um 9 Text",
+        "FREQ=WEEKLY;INTERVAL=6;BYDAY=FR;BYHOUR=9;BYMINUTE=0;DTSTART=20210917",
+        "Text",
+    ),
+    ("2021-09-15 09:00", "jeden Abend um 8 Text", "FREQ=DAILY;BYHOUR=20;BYMINUTE=0", "Text"),
+    ("2021-09-15 09:00", "every morning at 8 text", "FREQ=DAILY;BYHOUR=8;BYMINUTE=0", "text"),
+    ("2021-09-15 09:00", "every third Friday of the month at 9 text", "FREQ=MONTHLY;BYDAY=3FR;BYHOUR=9;BYMINUTE=0", "text"),
+    ("2021-09-15 09:00", "um 21:05 5 Texte", "2021-09-15 21:05", "5 Texte"),
+    ("2021-09-15 09:00", "am Mittwoch in zwei Wochen 9 Uhr Text", "2021-10-06 09:00", "Text"),
 ]
 
 TWO_READINGS = [
@@ -238,6 +259,8 @@ TWO_READINGS = [
     ("2021-09-15 09:00", "10h30 Text", "10h30", "um 10:30 Uhr", "in 10 Stunden 30 Minuten"),
     ("2021-09-15 09:00", "10 Uhr 30 Labore", "10 Uhr 30", "10 Uhr", "10:30"),
     ("2021-09-15 09:00", "2021-10-30 12:30 am text", "12:30", "12:30 Uhr", "0:30 Uhr"),
+    ("2021-09-15 09:00", "18h Text", "18h", "um 18:00 Uhr", "in 18 Stunden"),
+    ("2021-09-15 09:00", "um 21 Uhr 5 Text", "um 21 Uhr 5", "um 21 Uhr", "um 21:05"),
 ]
 
 MAY_BELONG_TO_IT = [
@@ -260,6 +283,16 @@ MAY_BELONG_TO_IT = [
     ("2021-09-15 09:00", "morgen ab 10 Uhr Text", "morgen", "ab 10 Uhr"),
     ("2021-09-15 09:00", "morgen bis 10 Uhr Text", "morgen", "bis 10 Uhr"),
     ("2021-09-15 09:00", "am 30.10. 9:00 pm Text", "am 30.10. 9:00", "pm Text"),
+    ("2021-09-15 09:00", "jeden Monat am ersten Werktag um 9 Text", "jeden Monat am ersten", "Werktag um 9"),
+    ("2021-09-15 09:00", "jeden Montag ab Oktober um 9 Text", "jeden Montag", "ab Oktober um"),
+    ("2021-09-15 09:00", "jeden Montag um 9 ab 1.10. Text", "jeden Montag um 9", "ab 1.10. Text"),
+    ("2021-09-15 09:00", "alle 2 Stunden von 9 bis 17 Uhr Text", "alle 2 Stunden", "von 9 bis"),
+    ("2021-09-15 09:00", "werktags alle 2 Stunden Text", "werktags", "alle 2 Stunden"),
+    ("2021-09-15 09:00", "Sonntag um 9 und um 10 Text", "Sonntag um 9", "und um 10"),
+    ("2021-09-15 09:00", "heute in 3 Stunden Text", "heute", "in 3 Stunden"),
+    ("2021-09-15 09:00", "morgen um9 Text", "morgen", "um9 Text"),
+    ("2021-09-15 09:00", "montags um 9 und freitags um 10 Text", "montags um 9", "und freitags um"),
+    ("2021-09-15 09:00", "in zwei Tagen und 3 Stunden Text", "in zwei Tagen", "und 3 Stunden"),
 ]
 
 REFUSED = [
@@ -446,6 +479,25 @@ REFUSED = [
         ),
     ),
     ("2021-09-15 09:00", "um 9 30 Labore", "15.09.2021 09:00 ist schon vorbei; jetzt ist es 15.09.2021 09:00."),
+    (
+        "2021-09-15 09:00",
+        "jeden ersten und dritten Dienstag im Monat um 9 Text",
+        (
+            "»jeden ersten und dritten Dienstag im Mo…« verstehe ich nicht als Tag mit Uhrzeit. Richtig wäre zum Beispiel"
+            " »am 16.09.2021 um 9 Uhr« oder »am 2021-09-16 09:00«. Soll der Text selbst so beginnen, setz ihn in"
+            " Anführungszeichen oder fang anders an."
+        ),
+    ),
+    (
+        "2021-09-15 09:00",
+        "jeden 2. Werktag um 9 Text",
+        (
+            "»jeden 2. Werktag um 9 Text« verstehe ich nicht als Tag mit Uhrzeit. Richtig wäre zum Beispiel »am 16.09.2021"
+            " um 9 Uhr« oder »am 2021-09-16 09:00«. Soll der Text selbst so beginnen, setz ihn in Anführungszeichen oder"
+            " fang anders an."
+        ),
+    ),
+    ("2021-09-15 09:00", "jeden Abend Text", "Zu »Abend« fehlt die Uhrzeit. Richtig wäre zum Beispiel »15.09.2021 um 20:00«."),
 ]
 
 
@@ -457,6 +509,14 @@ def test_is_understood(now: str, words: str, when: str, text: str) -> None:
 @pytest.mark.parametrize(("now", "words", "said", "first", "second"), TWO_READINGS)
 def test_what_has_two_readings_is_refused_with_both(now: str, words: str, said: str, first: str, second: str) -> None:
     assert as_when(words, now) == f"»{said}« kann zweierlei heißen: »{first}« oder »{second}«. Schreib bitte das, was du meinst."
+
+
+@pytest.mark.parametrize(("now", "words", "said", "first", "second"), TWO_READINGS)
+def test_both_readings_can_be_typed(now: str, words: str, said: str, first: str, second: str) -> None:
+    """A refusal that shows what would be refused again helps nobody. (That it is over is another matter: then only one is left.)"""
+    for reading in (first, second.removeprefix("nur in Monaten mit einem 31.: ")):
+        typed = f"um {reading}" if re.fullmatch("[0-9:]+", reading) else reading
+        assert re.match(r"\d{4}-|FREQ=|CRON=|.* ist schon vorbei; ", as_any(typed, now)), f"{words} ({said}): {reading}"
 
 
 @pytest.mark.parametrize(("now", "words", "said", "rest"), MAY_BELONG_TO_IT)
