@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import typer
 from alembic.util.exc import CommandError
@@ -23,7 +24,7 @@ from bot.clock import Clock, ShiftedClock, SystemClock
 from bot.config import Config, ConfigMistakes, load_config
 from bot.db.engine import Database, connect, reason_of
 from bot.db.schema import check_schema, migrate
-from bot.errors import DatabaseNotReady, LoginFailed, NetzwartError, StoreInUse, Text, text
+from bot.errors import DatabaseNotReady, LoginFailed, NetzwartError, StoreInUse, Text, UserError, text
 from bot.rendering import catalogue
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ cli.add_typer(device, name="device")
 
 ConfigPath = Annotated[Path, typer.Option("--config", help=_t("Die Konfigurationsdatei."))]
 DEFAULT_CONFIG = Path("config.toml")
+DEFAULT_ZONE = "Europe/Berlin"
 MEND_FIRST = 2
 _DEEPEST = 10_000
 """Frames. Homeservers hand on JSON nested nearly as deep as Python's usual 1,000, which anybody in a room can send."""
@@ -139,6 +141,27 @@ def simulate(
     settings = _load(config) if data is None or config.exists() else None
     status = _complete(simulate_period(settings, data, first, until, show=typer.echo, language=language(settings), as_json=as_json))
     raise typer.Exit(status)
+
+
+@cli.command(name="date", help=_t("Zeigt, wie Netzwart ein Datum oder eine Zeit versteht: EDTF, oder warum nicht."))
+def date_verb(
+    phrase: Annotated[
+        str, typer.Argument(help=_t("Wie man es im Chat schriebe, z. B. »Ende Oktober« oder »jeden Montag um 9 Uhr«."))
+    ],
+    at: Annotated[str | None, typer.Option("--at", help=_t("Wann es gesagt wird, z. B. 2021-09-15 oder 2021-09-15T09:00."))] = None,
+    config: Annotated[Path | None, typer.Option("--config", help=_t("Eine Konfigurationsdatei, der Zeitzone wegen."))] = None,
+) -> None:
+    """Show how Netzwart understands a date or a time."""
+    from bot.verbs.date_phrase import date_phrase, read_at
+
+    settings = _load(config) if config else None
+    zone = settings.network.zone if settings else ZoneInfo(DEFAULT_ZONE)
+    speech = catalogue(language(settings))
+    try:
+        now = read_at(at, zone) if at is not None else SystemClock().now().astimezone(zone)
+    except UserError as refusal:
+        _give_up(refusal.text)
+    raise typer.Exit(date_phrase(phrase, now, show=typer.echo, refuse=lambda sentence: typer.echo(speech.say(sentence), err=True)))
 
 
 @cli.command(help=_t("Führt einen Tag des Beispielnetzwerks auf einem eigenen Homeserver vor."))

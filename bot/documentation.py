@@ -31,7 +31,7 @@ from bot.rendering.templates import TEMPLATE_DIR
 ROOT = Path(__file__).parent.parent
 COMMANDS_PAGE = ROOT / "docs" / "commands.md"
 _PACKAGES = ("bot", "commands", "schedules")
-_KEYWORDS: dict[str, Any] = dict.fromkeys(("text", "UserError", "UsageError", "Denied", "_", "_t")) | {"ntext": (1, 2)}
+_KEYWORDS: dict[str, Any] = dict.fromkeys(("text", "UserError", "UsageError", "Denied", "NoDate", "_", "_t")) | {"ntext": (1, 2)}
 _JINJA_OPTIONS = {"trimmed": "false", "trim_blocks": "true", "lstrip_blocks": "true"}
 
 _WHO = {

@@ -3,7 +3,8 @@
     NetzwartError                    everything that we raise on purpose
     ├── UserError                    a refusal: one sentence, shown to the person who asked
     │   ├── UsageError               the words do not fit the command; the answer shows its usage
-    │   └── Denied                   the right is missing; the sentence names the room that would grant it
+    │   ├── Denied                   the right is missing; the sentence names the room that would grant it
+    │   └── NoDate                   the words are no date, or do not begin with one (in `bot.domain.phrases.refusals`)
     ├── MembershipUnknown            the homeserver did not say who is in a room: nothing may be decided on it
     ├── ChatUnavailable              the homeserver did not take or give a message; worth another try
     │   ├── HomeserverAway           … because it cannot be reached, or says itself that it cannot work now: the same for all rooms

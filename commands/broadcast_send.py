@@ -6,7 +6,7 @@ One with a time waits for it after the ✅ (`schedules/broadcast.py`); until the
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated
 
 from bot.command import Context, Reply, Saying, command, on_reaction
@@ -17,7 +17,8 @@ from bot.domain.broadcasts import EXPIRES_AFTER, POLICY, PREVIEW, State, lab_key
 from bot.domain.chat_words import first_words, unquoted
 from bot.domain.labs import Kind, Lab, Selector, UnknownSelector, read_selectors, selectors
 from bot.domain.matching import close_matches, fold
-from bot.domain.moments import OPENINGS, read_moment
+from bot.domain.phrases import OPENINGS, DayOnly, Moment, Recurring, read_when
+from bot.domain.phrases.refusals import no_when, shown
 from bot.domain.places import COORDINATORS, lab_room
 from bot.domain.roles import Role
 from bot.errors import UsageError, UserError, text
@@ -178,13 +179,29 @@ def _addressed(ctx: Context, words: str, every: list[Lab]) -> Addressed:
         if opening in _TO and chosen is None:
             chosen, words = _addressees(ctx, words, every)
         elif opening in OPENINGS and send_at is None:
-            send_at, words = read_moment(words, ctx.now)
+            send_at, words = _send_at(words, ctx.now)
         else:
             break
     keys = {lab for selector in chosen or () for lab in selector.labs}
     filtered = chosen is not None and all(selector.kind is not Kind.ALL for selector in chosen)
     addressed = tuple(lab for lab in every if chosen is None or lab.key in keys)
     return Addressed(unquoted(words).strip(), addressed, filtered, send_at)
+
+
+def _send_at(words: str, now: datetime) -> tuple[datetime, str]:
+    """Return the time with which the words begin, and what follows it. Raises `UserError` for a day without an hour, or a recurrence."""
+    when, rest_of_words = read_when(words, now)
+    match when:
+        case Moment(at):
+            return at, rest_of_words
+        case DayOnly():
+            raise no_when(words, now)
+        case Recurring():
+            raise UserError(
+                "Ein Rundruf geht nur einmal hinaus. Richtig wäre zum Beispiel »am %(day)s um 9 Uhr«; soll der Text selbst so beginnen,"
+                " setz ihn in Anführungszeichen.",
+                day=shown(now.date() + timedelta(days=1)),
+            )
 
 
 def _opening(words: str) -> str | None:

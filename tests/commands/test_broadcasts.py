@@ -296,6 +296,7 @@ def planned(number: int, words: str, to: str, *, until: str = "12. Oktober 2020,
         ("on 30.10. at 9 am: „Guten Tag“", TO_ALL),
         ("an bremen am 30.10.2020 9:00 Guten Tag", "Geht an einen Laborraum: Bremen und Region."),
         ("am 2020-10-30T09:00 an bremen: Guten Tag", "Geht an einen Laborraum: Bremen und Region."),
+        ("am Freitag in 2 Wochen um neun Guten Tag", TO_ALL),
     ],
 )
 async def test_with_a_time(netz: Conversation, said: str, to: str) -> None:
@@ -322,6 +323,17 @@ async def test_a_text_that_begins_with_am(netz: Conversation) -> None:
     assert await netz.say("karla", "coordination", "!netz rundruf „Am Freitag ist zu“") == preview(1, "Am Freitag ist zu", TO_ALL)
     quoted = "!netz rundruf am 30.10. 9:00 „Am Freitag ist zu“"
     assert await netz.say("karla", "coordination", quoted) == planned(2, "Am Freitag ist zu", TO_ALL)
+
+
+async def test_a_time_that_comes_again_and_again(netz: Conversation) -> None:
+    """A broadcast is confirmed once, and goes out once."""
+    assert await netz.say("karla", "coordination", "!netz rundruf am ersten Freitag im Monat um 9 Guten Tag") == [
+        notice(
+            "coordination",
+            "Ein Rundruf geht nur einmal hinaus. Richtig wäre zum Beispiel »am 13.10.2020 um 9 Uhr«; soll der Text selbst so beginnen,"
+            " setz ihn in Anführungszeichen.",
+        )
+    ]
 
 
 async def test_a_time_without_a_text(netz: Conversation) -> None:

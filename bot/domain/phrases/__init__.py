@@ -3,12 +3,12 @@
 from datetime import date, datetime
 
 from bot.domain.chat_words import one_line
-from bot.domain.dates import NotADate, PartialDate, Precision
+from bot.domain.dates import PartialDate, Precision
 from bot.domain.phrases.beginnings import longest_reading, no_single_day
-from bot.domain.phrases.dates import CLOCK_OR_DAY, clock_or_day, read_whole_date
+from bot.domain.phrases.dates import CLOCK_OR_DAY, clock_or_day, read_whole_date, written_in_edtf
 from bot.domain.phrases.leftovers import text_after
-from bot.domain.phrases.moments import check_not_over
-from bot.domain.phrases.refusals import NoDate, no_when, not_after
+from bot.domain.phrases.moments import WITH_OFFSET, check_not_over, instant, still_to_come
+from bot.domain.phrases.refusals import NoDate, no_when, no_when_at_all, not_all
 from bot.domain.phrases.said import Said
 from bot.domain.phrases.when import DayOnly, Moment, Recurring, When
 from bot.domain.recurrence import NotARecurrence, Recurrence
@@ -50,35 +50,36 @@ def read_when(words: str, now: datetime) -> tuple[When, str]:
 def read_any(phrase: str, now: datetime) -> When | PartialDate:
     """Return what all of `phrase` says: when, or a date that is past or less exact than a day. Raises `UserError` as the others do.
 
-    The canonical texts of dates (EDTF) and of recurrences are read as well.
+    Canonical texts are read as well: EDTF, also of a time with its offset (`2021-09-16T10:00:00+02:00`), and that of a recurrence.
     """
     typed = phrase.strip()
     if typed.startswith(("FREQ=", "CRON=")):
         return _rule(typed)
+    if WITH_OFFSET.fullmatch(typed):
+        return Moment(still_to_come(instant(typed, now), now))
     said = Said.of(typed)
     if CLOCK_OR_DAY.fullmatch(said.plain):
         raise clock_or_day(said.plain)
     reading = longest_reading(said, now)
-    if reading is None or _is_edtf(typed):
-        return _exact(read_whole_date(typed, now.date()), now)
+    if reading is None or written_in_edtf(said):
+        return _date(typed, now)
     if not said.is_over(reading.end):
         reading.read()
-        raise not_after(said.typed(0, reading.end), said.after(reading.end))
+        raise not_all(said.typed(0, reading.end), said.after(reading.end))
     found = reading.read()
     return _exact(found, now) if isinstance(found, PartialDate) else found
+
+
+def _date(typed: str, now: datetime) -> When | PartialDate:
+    try:
+        return _exact(read_whole_date(typed, now.date()), now)
+    except NoDate:
+        raise no_when_at_all(typed) from None
 
 
 def _exact(found: PartialDate, now: datetime) -> When | PartialDate:
     to_come = found.precision is Precision.DAY and found.first >= now.date()
     return DayOnly(found.first) if to_come else found
-
-
-def _is_edtf(typed: str) -> bool:
-    try:
-        PartialDate.parse(typed.upper())
-    except NotADate:
-        return False
-    return True
 
 
 def _rule(typed: str) -> Recurring:

@@ -18,7 +18,7 @@ from bot.domain.phrases.words import language
 from bot.domain.recurrence import Frequency, Recurrence
 from bot.errors import UserError, text
 
-_JOINT = re.compile(r" ?,? ?|(?<=[0-9])t(?=[0-9])")
+_JOINT = re.compile(r"(?<=[0-9])t(?=[0-9])| ?,? ?")
 _GERMAN_OPENINGS = ("am", "an", "im", "vom", "von", "der", "den", "dem", "an dem", "in der")
 _ENGLISH_OPENINGS = ("on", "at", "the", "from", "in the")
 _GERMAN_CLOCK = re.compile(r"(?:\w+ )?um\b|.*\buhr\b")
@@ -187,7 +187,7 @@ def _find_clock(said: Said, start: int, tongue: str | None, *, after_day: bool) 
     return _Clock(
         clock.end,
         lambda day: _read_clock(Found(said, clock.match, day), read, tongue),
-        clock["hour"] is not None and clock["minute"] is None and not clock["half"],
+        bool(clock["hour"]) and not clock["minute"] and not clock["half"],
     )
 
 

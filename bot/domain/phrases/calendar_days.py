@@ -88,7 +88,7 @@ def nth_weekday(nth: int, weekday: int, year: int, month: int) -> date:
     day = 1 + (weekday - date(year, month, 1).weekday()) % 7 + 7 * (nth - 1)
     if day > last:
         raise UserError(
-            "Einen %(nth)s. %(weekday)s gibt es im %(month)s nicht.",
+            "Einen %(nth)s. %(weekday)s gibt es %(month)s nicht.",
             nth=nth,
             weekday=weekday_name(weekday),
             month=f"{month:02d}/{year:04d}",

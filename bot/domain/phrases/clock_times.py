@@ -31,6 +31,7 @@ _ALWAYS_PARTS = (  # those that cannot be the day or the beginning of a text
     "morgens|frueh|in der frueh|vormittags|am vormittag|mittags|nachmittags|am nachmittag|abends|am abend|nachts|in der nacht"
     "|in the morning|in the afternoon|in the evening|at night|tonight"
 ).split("|")
+_EXAMPLES = {"noon": "12:00", "afternoon": "15:00", "evening": "20:00", "night": "22:00"}
 PART_WORDS = _PART_OF.keys()
 
 _BEFORE = rf"(?:(?P<before>{one_of(_PART_OF)})\b,? )?"
@@ -62,15 +63,15 @@ DAY_CLOCKS: Forms[time] = Forms()
 )
 @DAY_CLOCKS.form(rf"{_BEFORE}{_HOUR} ?h ?(?:(?P<minute>[0-9]{{2}})(?![0-9]))?")
 def _plain(found: Found) -> time:
-    return _settled(found, number(found["hour"] or found["hour_word"] or ""), int(found["minute"] or 0))
+    return _settled(found, number(found["hour"] or found["hour_word"]), int(found["minute"] or 0))
 
 
 @ENGLISH_CLOCKS.form(rf"{_BEFORE}{_AT}?{_HOUR}(?:[:.]{_MINUTE})?{_HALF}{_AFTER}", rf"{_BEFORE}{_AT}?(?P<hour_word>{_WORD}){_HALF}")
 def _half_days(found: Found) -> time:
-    hour = number(found["hour"] or found["hour_word"] or "")
+    hour = number(found["hour"] or found["hour_word"])
     if not 1 <= hour <= _NOON:
         raise no_time(found)
-    afternoon = (found["half"] or "").startswith("p")
+    afternoon = found["half"].startswith("p")
     return _checked(found, hour % _NOON + _NOON * afternoon, int(found["minute"] or 0))
 
 
@@ -88,7 +89,7 @@ def _half_before(found: Found) -> time:
     rf"{_BEFORE}{_AT}?{_SMALL} (?P<side>vor|nach) halb {_OF_HOUR}{_SPOKEN_END}",
 )
 def _around_half(found: Found) -> time:
-    small = number(found["small"] or "")
+    small = number(found["small"])
     return _spoken(found, -30 - small if found["side"] == "vor" else -30 + small)
 
 
@@ -96,7 +97,7 @@ def _around_half(found: Found) -> time:
     rf"{_BEFORE}{_AT}?(?:{_SMALL}|(?P<quarter>viertel|(?:a )?quarter)) (?P<side>vor|nach|to|before|past|after) {_OF_HOUR}{_SPOKEN_END}"
 )
 def _around_hour(found: Found) -> time:
-    minutes = 15 if found["quarter"] else number(found["small"] or "")
+    minutes = 15 if found["quarter"] else number(found["small"])
     return _spoken(found, -minutes if found["side"] in ("vor", "to", "before") else minutes)
 
 
@@ -141,13 +142,13 @@ def _part_only(found: Found) -> time:
         "Zu »%(said)s« fehlt die Uhrzeit. Richtig wäre zum Beispiel »%(day)s um %(time)s«.",
         said=found.typed,
         day=shown(found.today),
-        time="20:00" if _PART_OF[found.match.group()] in ("evening", "night") else "9:00",
+        time=_EXAMPLES.get(_PART_OF[found.match.group()], "9:00"),
     )
 
 
 def _hour(found: Found) -> int:
     """Return the hour of a phrase in words. Raises `UserError` if no clock shows it."""
-    hour = number(found["hour"] or found["hour_word"] or "")
+    hour = number(found["hour"] or found["hour_word"])
     if not 0 < hour <= _DAY_HOURS:
         raise no_time(found)
     return hour

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from bot.domain.dates import NotADate, PartialDate
-from bot.domain.phrases.refusals import no_date, not_after, two_readings
+from bot.domain.phrases.refusals import no_date, not_all, two_readings
 from bot.domain.phrases.relative_days import RELATIVE
 from bot.domain.phrases.said import Said
 from bot.domain.phrases.spans import SPANS
@@ -62,13 +62,20 @@ def _each(said: Said, at: int, today: date) -> list[_Candidate]:
     return found
 
 
+def written_in_edtf(said: Said) -> PartialDate | None:
+    """Return the date if its canonical text was typed, None if not."""
+    try:
+        return PartialDate.parse(said.plain.strip(" \n").rstrip(".,;:! ").upper())
+    except NotADate:
+        return None
+
+
 def read_whole_date(phrase: str, today: date) -> PartialDate:
     """Return the date that all of `phrase` is. Raises `UserError`."""
-    try:
-        return PartialDate.parse(phrase.strip().upper())
-    except NotADate:
-        pass
     said = Said.of(phrase)
+    canonical = written_in_edtf(said)
+    if canonical is not None:
+        return canonical
     short = _SHORT.match(said.plain)
     if short:  # only here: elsewhere 10.30 is a time
         said = Said.of(f"{short['day']}.{short['month']}.")
@@ -77,7 +84,7 @@ def read_whole_date(phrase: str, today: date) -> PartialDate:
         raise no_date(phrase)
     if not said.is_over(found.end):
         found.read()
-        raise not_after(said.typed(0, found.end), said.after(found.end))
+        raise not_all(said.typed(0, found.end), said.after(found.end))
     return found.read()
 
 

@@ -8,7 +8,7 @@ from bot.domain.phrases.refusals import not_after, two_readings
 from bot.domain.phrases.said import Said
 from bot.domain.phrases.words import LONG_WEEKDAYS, MONTHS, NUMBERS, one_of
 
-_SEPARATOR = re.compile(r"[.:;!?]+(?=\s|$)")
+_SEPARATOR = re.compile(r"[.:;!]+(?=\s|$)")
 _COMMA = re.compile(r",?(?=\s|$)")
 _DAYS = one_of(
     [
@@ -36,7 +36,8 @@ _PREPOSITIONS = (
 )
 _SPOKEN = f"(?:[0-9]|halb\\b|viertel\\b|half past|quarter\\b|mittag|mitternacht|noon|midnight|{one_of(NUMBERS)} uhr\\b)"
 _ALWAYS = re.compile(
-    rf" (?:uhr|[ap]\.?m\.|pm|o'?clock|utc|gmt|mez|mesz|cet|cest|bst|z|morgens|vormittags|nachmittags|abends|nachts|in the (?:morning|afternoon|evening))\b"
+    r" (?:uhr|[ap]\.m|pm|o'?clock|utc|gmt|mez|mesz|cet|cest|bst|z|morgens|vormittags|nachmittags|abends|nachts"
+    r"|in the (?:morning|afternoon|evening))\b"
     rf"| (?:-|bis|to|until|till|und|and|oder|or|/|&) ?(?:(?:am |an |on )?{_DAYS}\b|{_SPOKEN})"
 )
 _WITHOUT_HOUR = re.compile(

@@ -1,11 +1,14 @@
 """From a day and a time of day to a moment that exists once and is still to come."""
 
+import re
 from datetime import UTC, date, datetime, time, timedelta
 
 from bot.domain.phrases.refusals import shown
 from bot.domain.wall_clock import is_doubled, is_skipped
 from bot.errors import UserError
 
+WITH_OFFSET = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(?::[0-9]{2})?(?:Z|[+-][0-9]{2}:[0-9]{2})")
+"""A time with its offset (EDTF level 0)."""
 _MOST_YEARS = 5
 
 
@@ -33,6 +36,14 @@ def existing_once(day: date, at: time, now: datetime) -> datetime:
             example=f"{after:%H:%M}",
         )
     return first
+
+
+def instant(typed: str, now: datetime) -> datetime:
+    """Return a time with its offset in the zone of `now`. Raises `UserError` if there is none."""
+    try:
+        return datetime.fromisoformat(typed).astimezone(now.tzinfo)
+    except (ValueError, OverflowError):
+        raise UserError("»%(time)s« ist keine Zeit. Richtig wäre zum Beispiel 2020-10-12T09:00.", time=typed) from None
 
 
 def still_to_come(moment: datetime, now: datetime) -> datetime:

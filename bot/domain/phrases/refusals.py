@@ -20,6 +20,15 @@ def shown_span(first: date, last: date) -> str:
     return f"{shown(first)} – {shown(last)}"
 
 
+def no_when_at_all(phrase: str) -> NoDate:
+    """Return the refusal of a phrase that is neither a date nor a time."""
+    return NoDate(
+        "»%(said)s« verstehe ich weder als Datum noch als Zeit. Richtig wäre zum Beispiel »30.10.2020«, »Februar 2022«, »morgen 10 Uhr«"
+        " oder »jeden Montag um 9 Uhr«.",
+        said=one_line(phrase, 40),
+    )
+
+
 def no_date(phrase: str) -> NoDate:
     """Return the refusal of a phrase that is no date."""
     return NoDate(
@@ -54,8 +63,18 @@ def two_readings(said: str, first: str | Text, second: str | Text) -> UserError:
 def not_after(said: str, rest: str) -> UserError:
     """Return the refusal of words that go on in a way that nobody can be sure of."""
     return UserError(
-        "»%(said)s« verstehe ich, aber nicht, was »%(rest)s« danach heißt. Gehört es zum Zeitpunkt, schreib ihn bitte anders; gehört es"
-        " zum Text, setz den Text in Anführungszeichen.",
+        "»%(said)s« verstehe ich, aber nicht, ob »%(rest)s« noch dazugehört. Eine Uhrzeit schreib bitte als »um 9 Uhr« oder »9:00«;"
+        " einen Text, der so beginnt, setz in Anführungszeichen.",
+        said=said,
+        rest=one_line(rest, 30),
+    )
+
+
+def not_all(said: str, rest: str) -> UserError:
+    """Return the refusal of a phrase that is a date or a time and something else."""
+    return UserError(
+        "»%(rest)s« nach »%(said)s« verstehe ich nicht. Richtig wäre zum Beispiel »30.10.2020«, »24. bis 27. November 2020« oder"
+        " »Februar 2022«.",
         said=said,
         rest=one_line(rest, 30),
     )

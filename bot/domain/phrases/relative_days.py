@@ -49,7 +49,7 @@ _WEEK = "(?:woche|week)"
 
 
 def _weekday(found: Found) -> int:
-    return WEEKDAYS[(found["weekday"] or "").rstrip(".")]
+    return WEEKDAYS[found["weekday"].rstrip(".")]
 
 
 def _weeks_on(which: str) -> int:
@@ -60,7 +60,7 @@ def _weeks_on(which: str) -> int:
 
 @RELATIVE.form(rf"(?P<named>{one_of(_NAMED)})", "(?P<named>this)(?= (?:morning|afternoon|evening)\\b)")
 def _named(found: Found) -> PartialDate:
-    return PartialDate.day(later(found.today, _NAMED.get(found["named"] or "", 0)))
+    return PartialDate.day(later(found.today, _NAMED.get(found["named"], 0)))
 
 
 @RELATIVE.form(
@@ -113,13 +113,13 @@ def _after_next(found: Found) -> PartialDate:
     rf"(?P<which>(?:the )?week after next),? (?:on )?(?P<weekday>{WEEKDAY})",
 )
 def _in_week(found: Found) -> PartialDate:
-    monday = later(monday_of(found.today), 7 * _weeks_on(found["which"] or ""))
+    monday = later(monday_of(found.today), 7 * _weeks_on(found["which"]))
     return PartialDate.day(later(monday, _weekday(found)))
 
 
 @RELATIVE.form(rf"(?:der |the )?{_WHICH} {_WEEK}", "(?P<which>(?:the )?week after next)")
 def _week(found: Found) -> PartialDate:
-    monday = later(monday_of(found.today), 7 * _weeks_on(found["which"] or ""))
+    monday = later(monday_of(found.today), 7 * _weeks_on(found["which"]))
     return interval(monday, later(monday, 6))
 
 
@@ -139,7 +139,7 @@ def _weekend(found: Found) -> PartialDate:
 @RELATIVE.form(rf"(?:{_FROM} )?in (?P<count>{COUNT}) {_UNIT}", rf"(?P<count>{COUNT}) {_UNIT} (?:from|after) {_FROM}")
 def _in(found: Found) -> PartialDate:
     day = _base(found)
-    count, unit = number(found["count"] or ""), (found["unit"] or "")[0]
+    count, unit = number(found["count"]), found["unit"][0]
     if found["count"] == "acht" and unit == "t":  # in German "acht Tage" is a week, as "quinze jours" is a fortnight in French
         raise two_readings(found.typed, shown(later(day, 7)), shown(later(day, 8)))
     if unit in "td":
@@ -156,7 +156,7 @@ def _fortnight(found: Found) -> PartialDate:
 
 @RELATIVE.form("in p(?P<count>[0-9]{1,4})(?P<unit>[dwmy])")
 def _iso_duration(found: Found) -> PartialDate:
-    count, unit = int(found["count"] or ""), found["unit"] or ""
+    count, unit = int(found["count"]), found["unit"]
     if unit in "dw":
         return PartialDate.day(later(found.today, count * (7 if unit == "w" else 1)))
     return PartialDate.day(months_later(found.today, count if unit == "m" else 12 * count, found.typed))
@@ -165,7 +165,7 @@ def _iso_duration(found: Found) -> PartialDate:
 def _base(found: Found) -> date:
     """Return the day from which is counted."""
     typed = found["from"]
-    if typed is None:
+    if not typed:
         return found.today
     return next_weekday(WEEKDAYS[typed], found.today) if typed in WEEKDAYS else later(found.today, _NAMED[typed])
 
@@ -174,14 +174,14 @@ _LAST = "(?:letzte[nrs]?|last)"
 
 
 @RELATIVE.form(
-    rf"(?P<nth>{ORDINAL}|{_LAST}) (?P<weekday>{WEEKDAY}) (?:im|in|of|of the month of|des) (?:monats? )?(?P<month>{MONTH})(?:,? (?P<year>{YEAR}))?"
+    rf"(?P<nth>{ORDINAL}|{_LAST}) (?P<weekday>{WEEKDAY}) (?:im|in|of|des) (?:monats? )?(?P<month>{MONTH})(?:,? (?P<year>{YEAR}))?"
 )
 def _nth_of_month(found: Found) -> PartialDate:
-    typed, month = found["nth"] or "", MONTHS[(found["month"] or "").rstrip(".")]
+    typed, month = found["nth"], MONTHS[found["month"].rstrip(".")]
     nth = -1 if typed.startswith(("letzt", "last")) else number(typed)
     year = int(found["year"]) if found["year"] else found.today.year
     day = nth_weekday(nth, _weekday(found), year, month)
-    if found["year"] is None and day < found.today:
+    if not found["year"] and day < found.today:
         day = nth_weekday(nth, _weekday(found), year + 1, month)
     return PartialDate.day(day)
 

@@ -47,7 +47,7 @@ _MOST_PERIODS = 366
 
 
 def _listed(found: Found) -> tuple[int, ...]:
-    typed = re.findall("[a-z]+", found["days"] or found["some"] or "")
+    typed = re.findall("[a-z]+", found["days"] or found["some"])
     return _sorted(_weekday(word) for word in typed if _is_weekday(word))
 
 
@@ -81,7 +81,7 @@ def _weekly(found: Found) -> Recurrence:
 
 @RHYTHMS.form(f"(?P<first>{_PLURAL}) (?:bis|to|through) (?P<last>{_PLURAL})")
 def _week_from_to(found: Found) -> Recurrence:
-    first, last = _weekday(found["first"] or ""), _weekday(found["last"] or "")
+    first, last = _weekday(found["first"]), _weekday(found["last"])
     if last <= first:
         raise UserError("»%(said)s« läuft rückwärts. Zähl die Wochentage bitte auf.", said=found.typed)
     return Recurrence(Frequency.WEEKLY, weekdays=tuple(range(first, last + 1)))
@@ -108,16 +108,21 @@ def _every_few_weeks(found: Found) -> Recurrence:
     return _every_so_many(Frequency.WEEKLY, number(found["count"] or "2"), found.today, _listed(found))
 
 
+_NTH = {2: text("zweiten"), 3: text("dritten"), 4: text("vierten"), 5: text("fünften")}
+
+
 @RHYTHMS.form(rf"{_EVERY} (?P<nth>{ORDINAL}) (?P<weekday>{WEEKDAY})")
 def _every_third_weekday(found: Found) -> Recurrence:
-    """Return the first such weekday of the month. Raises `UserError` with both for the third: of the month, or every third week."""
-    nth, weekday = number(found["nth"] or ""), WEEKDAYS[(found["weekday"] or "").rstrip(".")]
+    """Return the first such weekday of the month, or every sixth. Raises `UserError` with both for the third: of each month, or week."""
+    nth, weekday = number(found["nth"]), WEEKDAYS[found["weekday"].rstrip(".")]
     if nth == 1:
         return Recurrence(Frequency.MONTHLY, weekdays=(weekday,), nth=1)
+    if nth not in _NTH:
+        return _every_so_many(Frequency.WEEKLY, nth, found.today, (weekday,))
     raise two_readings(
         found.typed,
         text("alle %(count)s Wochen am %(weekday)s", count=nth, weekday=weekday_name(weekday)),
-        text("am %(nth)s. %(weekday)s im Monat", nth=nth, weekday=weekday_name(weekday)),
+        text("am %(nth)s %(weekday)s im Monat", nth=_NTH[nth], weekday=weekday_name(weekday)),
     )
 
 
@@ -127,7 +132,7 @@ def _every_third_weekday(found: Found) -> Recurrence:
     rf"{_MONTHLY}{_ON}(?:the )?(?P<nth>{ORDINAL}|{_LAST}) (?P<weekday>{WEEKDAY})",
 )
 def _nth_weekday(found: Found) -> Recurrence:
-    typed, weekday = found["nth"] or "", WEEKDAYS[(found["weekday"] or "").rstrip(".")]
+    typed, weekday = found["nth"], WEEKDAYS[found["weekday"].rstrip(".")]
     nth = -1 if typed.startswith(("letzt", "last")) else number(typed)
     if nth not in (-1, 1, 2, 3, 4, 5):
         raise UserError("»%(said)s« gibt es in keinem Monat. Möglich ist der 1. bis 5. und der letzte.", said=found.typed)
@@ -144,7 +149,7 @@ def _nth_weekday(found: Found) -> Recurrence:
     rf"{_OPENING}(?P<first>monatsersten)",
 )
 def _day_of_month(found: Found) -> Recurrence:
-    day = 1 if found["first"] else number(found["day"] or "")
+    day = 1 if found["first"] else number(found["day"])
     if not 1 <= day <= _LONG_MONTH:
         raise UserError("Den %(day)s. gibt es in keinem Monat.", day=day)
     if day > _SHORTEST_MONTH:
@@ -173,22 +178,20 @@ def _last_of_month(_: Found) -> Recurrence:
     return Recurrence(Frequency.MONTHLY, month_day=-1)
 
 
-_DATE = rf"(?:(?P<day>[0-9]{{1,2}})\. ?(?P<number>[0-9]{{1,2}})\.|(?P<before>{ORDINAL}|[0-9]{{1,2}}) (?:of )?(?P<month>{MONTH})"
-_DATE += rf"|(?P<name>{MONTH}) (?P<after>{ORDINAL}|[0-9]{{1,2}}))(?!\.?[0-9])"
+_DATE = (
+    rf"(?:(?P<day>[0-9]{{1,2}})\. ?(?P<number>[0-9]{{1,2}})\.|(?P<before>{ORDINAL}|[0-9]{{1,2}}) (?:of )?(?P<month>{MONTH})"
+    rf"|(?P<name>{MONTH}) (?P<after>{ORDINAL}|[0-9]{{1,2}}))(?!\.?[0-9])"
+)
 
 
 @RHYTHMS.form(rf"{_YEARLY}{_ON}(?:the |dem )?{_DATE}", rf"{_OPENING}{_DATE} (?:{_EVERY} (?:jahr|year)|jeden jahres|jedes jahres)")
 def _yearly(found: Found) -> Recurrence:
     leap = 2024
-    month = int(found["number"] or 0) or MONTHS[(found["month"] or found["name"] or "").rstrip(".")] if _names_month(found) else 0
-    day = existing(leap, month, number(found["day"] or found["before"] or found["after"] or ""))
+    month = int(found["number"]) if found["number"] else MONTHS[(found["month"] or found["name"]).rstrip(".")]
+    day = existing(leap, month, number(found["day"] or found["before"] or found["after"]))
     if (day.month, day.day) == (2, 29):
         raise two_readings(found.typed, text("jährlich am %(day)s", day="28.2."), text("jährlich am %(day)s", day="1.3."))
     return Recurrence(Frequency.YEARLY, month=day.month, month_day=day.day)
-
-
-def _names_month(found: Found) -> bool:
-    return any(int(found["number"] or 0) if name == "number" else found[name] for name in ("number", "month", "name"))
 
 
 @RHYTHMS.form(
@@ -209,7 +212,7 @@ def _hourly(found: Found) -> Recurrence:
 
 @RHYTHMS.form(r"cron:? (?P<fields>[^ \n]+ [^ \n]+ [^ \n]+ [^ \n]+ [^ \n]+)", end="(?!\\S)")
 def _cron(found: Found) -> Recurrence:
-    return Recurrence.cron(found["fields"] or "")
+    return Recurrence.cron(found["fields"])
 
 
 @RHYTHMS.form(r"cron\b(?: [0-9*/,-]+){0,6}", end="")

@@ -13,13 +13,18 @@ MOST_CHARACTERS = 300
 
 _NOTHING = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
 """Invisible, and without a meaning of its own; what turns the direction of writing around is not among them."""
+_APOSTROPHES = "’‘´`"
 _UNREADABLE = "\ufffc"
 _SHOWN = 40
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """`plain`: the beginning of `original`, folded, one space between words, lines kept. `ends`: where what stands in `plain` up to there ends."""
+    """Words, folded.
+
+    `plain`: the beginning of `original`, one space between words, lines kept. `ends`: of each letter of `plain`, where it ends in
+    `original`.
+    """
 
     original: str
     plain: str
@@ -48,13 +53,15 @@ class Said:
         return self.original[self.ends[end - 1] if end else 0 :].lstrip()
 
     def is_over(self, end: int) -> bool:
-        """Whether nothing but punctuation follows."""
-        return not self.after(end).strip(".,;:!? ")
+        """Whether nothing but punctuation follows. A question mark is more than that: in EDTF it is a doubt."""
+        return not self.after(end).strip(".,;:! ")
 
 
 def _folded(piece: str) -> str:
     if piece.isspace():
         return "\n" if "\n" in piece else " "
+    if piece in _APOSTROPHES:
+        return "'"
     if piece in _NOTHING:
         return ""
     if unicodedata.category(piece[0]) == "No":  # ² is not 2
@@ -70,8 +77,9 @@ class Found:
     match: re.Match[str]
     today: date
 
-    def __getitem__(self, name: str) -> str | None:
-        return self.match.groupdict().get(name)
+    def __getitem__(self, name: str) -> str:
+        """Return what was found for a part of the form, "" if it is not there."""
+        return self.match.groupdict().get(name) or ""
 
     @property
     def end(self) -> int:

@@ -9,17 +9,16 @@ from bot.domain.phrases.forms import Forms
 from bot.domain.phrases.refusals import two_readings
 from bot.domain.phrases.said import Found
 from bot.domain.phrases.words import MONTH, MONTHS, ORDINAL, YEAR, number, one_of
-from bot.errors import UserError, text
+from bot.errors import Text, UserError, text
 
 SPANS: Forms[PartialDate] = Forms()
 
 _QUARTERS, _FIRST_QUARTER = 4, 33
-_FALL = "autumn fall herbst"
 _SEASONS = (
-    dict.fromkeys("fruehjahr fruehling lenz spring".split(), 21)
-    | dict.fromkeys("sommer summer".split(), 22)
-    | dict.fromkeys(_FALL.split(), 23)
-    | dict.fromkeys("winter".split(), 24)
+    dict.fromkeys(("fruehjahr", "fruehling", "spring"), 21)
+    | dict.fromkeys(("sommer", "summer"), 22)
+    | dict.fromkeys(("herbst", "autumn", "fall"), 23)
+    | {"winter": 24}
 )
 _WINTER = 24
 _ABOUT = r"(?:(?:anfang|mitte|ende|early|mid|late|(?:the )?(?:start|beginning|middle|end) of)(?: |-)?(?:des |der )?(?:monats |jahres )?)?"
@@ -37,7 +36,7 @@ def _year(found: Found) -> int | None:
 # Weeks
 
 _KW = r"(?:kw|(?:kalender|calendar )?woche|kalenderwoche|calendar week|week)"
-_WEEK = r"(?P<week>[0-9]{1,2})(?: ?(?:-|bis|to|und|and|/(?=[0-9]{1,2}\b)) ?(?:kw )?(?P<last>[0-9]{1,2})(?![0-9]))?"
+_WEEK = r"(?P<week>[0-9]{1,2})(?: ?(?:-|bis|to|und|and) ?(?:kw )?(?P<last>[0-9]{1,2})(?![0-9]))?"
 _WEEK_YEAR = rf"(?:(?: ?/ ?|,? (?:of |im jahr )?)(?P<year>{YEAR})|/(?P<short>[0-9]{{2}}))?"
 
 
@@ -50,7 +49,9 @@ _WEEK_YEAR = rf"(?:(?: ?/ ?|,? (?:of |im jahr )?)(?P<year>{YEAR})|/(?P<short>[0-
 )
 def _calendar_week(found: Found) -> PartialDate:
     """Return Monday to Sunday of the week (ISO 8601), or of the weeks."""
-    first, last = int(found["week"] or 0), int(found["last"] or found["week"] or 0)
+    first, last = int(found["week"]), int(found["last"] or found["week"])
+    if found["short"] and int(found["short"]) == last + 1:
+        raise two_readings(found.typed, f"KW {last}/{_year(found)}", f"KW {last} – {last + 1}")
     year = _year(found)
     if year is None:
         this = found.today.isocalendar().year
@@ -69,7 +70,7 @@ def _week(year: int, week: int) -> tuple[date, date]:
 
 def _weeks_in(year: int) -> int:
     """Return how many weeks a year has (ISO 8601: 28 December is in the last)."""
-    return date(year, 12, 28).isocalendar().week
+    return date(existing_year(year), 12, 28).isocalendar().week
 
 
 # Months
@@ -81,9 +82,9 @@ def _weeks_in(year: int) -> int:
     r"(?P<year>[0-9]{4})/(?P<number>[0-9]{1,2})",
 )
 def _month(found: Found) -> PartialDate:
-    month = MONTHS[(found["month"] or "").rstrip(".")] if found["month"] else int(found["number"] or 0)
+    month = MONTHS[found["month"].rstrip(".")] if found["month"] else int(found["number"] or 0)
     check_month(month)
-    return PartialDate.parse(f"{_year(found) or _next_year(month, found.today):04d}-{month:02d}")
+    return PartialDate.parse(f"{_year(found) or existing_year(_next_year(month, found.today)):04d}-{month:02d}")
 
 
 def _next_year(month: int, today: date) -> int:
@@ -92,20 +93,38 @@ def _next_year(month: int, today: date) -> int:
 
 @SPANS.form(rf"{_ABOUT}{_WHICH} (?P<month>{MONTH})")
 def _which_month(found: Found) -> PartialDate:
-    month = MONTHS[(found["month"] or "").rstrip(".")]
+    month = MONTHS[found["month"].rstrip(".")]
     coming = _next_year(month, found.today)
-    return _chosen(found, coming, month > found.today.month, lambda year: PartialDate.parse(f"{year:04d}-{month:02d}"))
+    return _chosen(
+        found, coming, month > found.today.month, lambda year: PartialDate.parse(f"{existing_year(year):04d}-{month:02d}")
+    )
 
 
 def _chosen(found: Found, coming: int, later_this_year: bool, made: Callable[[int], PartialDate]) -> PartialDate:  # noqa: FBT001  (a fact, not a switch)
     """Return what "this" or "next" means of something that comes once a year. Raises `UserError` with both where it may be either."""
     if found["next"] and later_this_year:
-        raise two_readings(found.typed, str(made(coming)), str(made(coming + 1)))
+        raise two_readings(found.typed, _written(made(coming)), _written(made(coming + 1)))
     if found["this"] and coming != found.today.year:
-        raise UserError("»%(said)s« ist schon vorbei. Meinst du »%(next)s«?", said=found.typed, next=str(made(coming)))
+        raise UserError("»%(said)s« ist schon vorbei. Meinst du »%(next)s«?", said=found.typed, next=_written(made(coming)))
     if found["after"]:
-        raise two_readings(found.typed, str(made(coming)), str(made(coming + 1)))
+        raise two_readings(found.typed, _written(made(coming)), _written(made(coming + 1)))
     return made(coming)
+
+
+_SEASON_NAMES = {
+    21: text("Frühjahr %(year)s"),
+    22: text("Sommer %(year)s"),
+    23: text("Herbst %(year)s"),
+    24: text("Winter %(year)s"),
+}
+
+
+def _written(when: PartialDate) -> str | Text:
+    """Return a month or a season as it can be typed again."""
+    year, number = int(when.edtf[:4]), int(when.edtf[5:])
+    if number not in _SEASON_NAMES:
+        return f"{number:02d}/{year:04d}"
+    return Text(_SEASON_NAMES[number].msgid, {"year": f"{year}/{(year + 1) % 100:02d}" if number == _WINTER else year})
 
 
 @SPANS.form(rf"{_ABOUT}{_WHICH} (?:monats?|month)", "(?P<after>the month after next)")
@@ -120,7 +139,7 @@ def _ahead(found: Found) -> int:
 
 # Quarters and seasons
 
-_ROMAN = {"i": 1, "ii": 2, "iii": 3, "iv": 4}
+_ROMAN: dict[str, int] = {"i": 1, "ii": 2, "iii": 3, "iv": 4}
 
 
 @SPANS.form(
@@ -130,7 +149,7 @@ _ROMAN = {"i": 1, "ii": 2, "iii": 3, "iv": 4}
     rf"(?P<year>{YEAR})(?: ?[/-] ?| )?q(?P<quarter>[0-9]{{1,2}})",
 )
 def _quarter(found: Found) -> PartialDate:
-    typed = (found["quarter"] or "").rstrip(".")
+    typed = found["quarter"].rstrip(".")
     quarter = _ROMAN.get(typed) or number(typed)
     if not 1 <= quarter <= _QUARTERS:
         raise UserError("%(quarter)s ist kein Quartal. Möglich ist 1 bis 4.", quarter=quarter)
@@ -167,7 +186,7 @@ def _half(found: Found) -> PartialDate:
     rf"(?P<season>{one_of(_SEASONS)})(?: (?:of |des jahres |im jahr )?(?P<year>{YEAR})(?: ?[/-] ?(?P<second>[0-9]{{4}}|[0-9]{{2}}))?)?"
 )
 def _season(found: Found) -> PartialDate:
-    season, year = _SEASONS[found["season"] or ""], _year(found)
+    season, year = _SEASONS[found["season"]], _year(found)
     if season == _WINTER:
         return _winter(found, year)
     if found["second"]:
@@ -180,11 +199,11 @@ def _winter(found: Found, year: int | None) -> PartialDate:
     if year is None:
         return _in_season(_next_season(_WINTER, found.today), _WINTER)
     second = found["second"]
-    if second is None:
+    if not second:
         raise two_readings(
             found.typed,
-            text("Winter %(year)s", year=f"{year - 1}/{year % 100:02d}"),
-            text("Winter %(year)s", year=f"{year}/{(year + 1) % 100:02d}"),
+            _written(_in_season(year - 1, _WINTER)),
+            _written(_in_season(year, _WINTER)),
         )
     if int(second) not in (year + 1, (year + 1) % 100):
         raise UserError(
@@ -206,7 +225,7 @@ def _next_season(season: int, today: date) -> int:
 
 @SPANS.form(rf"{_WHICH} (?P<season>{one_of(_SEASONS)})")
 def _which_season(found: Found) -> PartialDate:
-    season = _SEASONS[found["season"] or ""]
+    season = _SEASONS[found["season"]]
     coming = _next_season(season, found.today)
     begun = _in_season(coming, season).first <= found.today
     if season == _WINTER and begun and found["this"]:

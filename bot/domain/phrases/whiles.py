@@ -13,7 +13,7 @@ WHILES: Forms[timedelta] = Forms()
 _HOURS = r"(?:stunden?|std\.?|hours?|hrs?\.?|h)"
 _MINUTES = r"(?:minuten?|mins?\.?|minutes?)"
 _PER_MINUTE = 60
-_UND_HALF = {f"{name}einhalb": number for name, number in NUMBERS.items() if number > 1} | {"anderthalb": 1, "eineinhalb": 1}
+_UND_HALF = {f"{name}einhalb": count for name, count in NUMBERS.items() if count > 1} | {"anderthalb": 1, "eineinhalb": 1}
 
 
 @WHILES.form(
@@ -46,12 +46,12 @@ def _and_a_half(found: Found) -> timedelta:
 @WHILES.form(r"in (?:einer |ner )?(?P<part>halben|viertel|dreiviertel) ?stunde", r"in (?P<part>half|a quarter of) an hour")
 def _part(found: Found) -> timedelta:
     minutes = {"halben": 30, "half": 30, "viertel": 15, "a quarter of": 15, "dreiviertel": 45}
-    return timedelta(minutes=minutes[found["part"] or ""])
+    return timedelta(minutes=minutes[found["part"]])
 
 
 @WHILES.form(r"in pt(?:(?P<hours>[0-9]{1,4})h)?(?:(?P<minutes>[0-9]{1,4})m)?")
 def _iso(found: Found) -> timedelta:
-    if found["hours"] is None and found["minutes"] is None:
+    if not found["hours"] and not found["minutes"]:
         raise UserError("»%(said)s« ist keine Dauer. Richtig wäre zum Beispiel »in 2 Stunden«.", said=found.typed)
     return _counted(found)
 

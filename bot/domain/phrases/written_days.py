@@ -154,7 +154,7 @@ def _completed(written: Written, today: date) -> list[date]:
     for month in months:
         check_month(month)
     years = [day.year for day in written.days]
-    if not any(years):
+    if all(year is None for year in years):
         _check_no_year_meant(written, today)
         final = existing(_next_year(months[-1], written.days[-1].day, today), months[-1], written.days[-1].day)
         years[-1] = final.year
@@ -163,7 +163,7 @@ def _completed(written: Written, today: date) -> list[date]:
     days: list[date] = []
     following: date | None = None
     for typed, month, year in reversed(list(zip(written.days, months, years, strict=True))):
-        following = existing(year, month, typed.day) if year else _before(following or today, month, typed.day)
+        following = _before(following or today, month, typed.day) if year is None else existing(year, month, typed.day)
         days.insert(0, following)
     return days
 
@@ -171,9 +171,9 @@ def _completed(written: Written, today: date) -> list[date]:
 def _inherited(months: list[int | None]) -> list[int]:
     """Return every month: a day without one has that of the next that has one, else of the one before."""
     found: list[int] = []
-    following = next((month for month in months if month), 0)
-    for index, month in enumerate(months):
-        following = next((later for later in months[index:] if later), following) if month is None else month
+    following = next(month for month in months if month is not None)
+    for index in range(len(months)):
+        following = next((month for month in months[index:] if month is not None), following)
         found.append(following)
     return found
 
@@ -197,7 +197,7 @@ def _onwards(written: Written, months: list[int]) -> list[date]:
     for typed, month in zip(written.days, months, strict=True):
         if typed.year is None and not days:
             raise UserError("Zu »%(said)s« fehlt das Jahr. Schreib es bitte ans Ende.", said=written.typed)
-        year = typed.year or days[-1].year
+        year = days[-1].year if typed.year is None else typed.year
         over = typed.year is None and (month, typed.day) < (days[-1].month, days[-1].day) and month < days[-1].month
         day = existing(year + over, month, typed.day)
         if over and day - days[-1] > _LONGEST_OVER_NEW_YEAR:
@@ -244,13 +244,13 @@ def read_slashed(slashed: Slashed, today: date) -> PartialDate:
     typed = slashed.said.typed(slashed.match.start(), slashed.match.end())
     year = full_year(found["year"], today) if found["year"] else None
     if "month" in found:
-        days = [existing(year or 0, int(found["month"]), int(found["day"]))]
+        days = [existing(int(found["year"]), int(found["month"]), int(found["day"]))]
     else:
         first, second = int(found["first"]), int(found["second"])
         pairs = [(day, month) for day, month in ((first, second), (second, first)) if month in range(1, 13)]
         if not pairs:
             raise UserError("»%(said)s« ist kein Tag: keine der Zahlen ist ein Monat.", said=typed)
-        days = [existing(year or _next_year(month, day, today), month, day) for day, month in pairs]
+        days = [existing(_next_year(month, day, today) if year is None else year, month, day) for day, month in pairs]
     if len(set(days)) > 1:
         raise two_readings(typed, shown(days[0]), shown(days[1]))
     check_weekday(WEEKDAYS[found["weekday"].rstrip(".")] if found["weekday"] else None, days[0])

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.moments import OPENINGS, read_moment
+from bot.domain.phrases import OPENINGS, Moment, read_when
 from bot.errors import UserError
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -15,9 +15,10 @@ NOW = datetime(2020, 10, 12, 9, 0, tzinfo=BERLIN)
 
 
 def read(typed: str) -> datetime | str:
-    """Return the moment, or the refusal."""
+    """Return the moment, or why there is none."""
     try:
-        return read_moment(typed, NOW)[0]
+        when, _ = read_when(typed, NOW)
+        return when.at if isinstance(when, Moment) else "no hour"
     except UserError as refused:
         return refused.text.msgid % refused.text.data
 
@@ -50,13 +51,13 @@ def read(typed: str) -> datetime | str:
     ],
 )
 def test_what_is_understood(typed: str, moment: str) -> None:
-    assert read_moment(f"{typed} Guten Tag", NOW) == (datetime.fromisoformat(moment).replace(tzinfo=BERLIN), "Guten Tag")
+    assert read_when(f"{typed} Guten Tag", NOW) == (Moment(datetime.fromisoformat(moment).replace(tzinfo=BERLIN)), "Guten Tag")
 
 
 def test_after_the_german_word_a_second_one_belongs_to_the_text() -> None:
     """ "am" is not always half a day."""
-    assert read_moment("am 30.10.2020 9:00 am Freitag", NOW)[1] == "am Freitag"
-    assert read_moment("on 30.10.2020 9:00 am Freitag", NOW)[1] == "Freitag"
+    assert read_when("am 30.10.2020 9:00 am Freitag", NOW)[1] == "am Freitag"
+    assert read_when("on 30.10.2020 9:00 am Freitag", NOW)[1] == "Freitag"
 
 
 NOT_UNDERSTOOD = (
@@ -65,26 +66,30 @@ NOT_UNDERSTOOD = (
 )
 
 
-@pytest.mark.parametrize(
-    "typed",
-    [
-        "am Freitag",
-        "am",
-        "am 30.10.2020",
-        "am 30.10.2020 9 Labore",
-        "am 30.10.2020 9.30",
-        "am 30.10.2020 9:30-11:00",
-        "am 30.10.2020 9:30:15",
-        "am 2020-10-30T09:00Z",
-        "am 2020-10-30T09:00+02:00",
-        "am 30.10. 2020",
-        "on 10/30/2020 9:00",
-        "on time",
-        "am 30.10.2020 9:000",
-    ],
-)
+@pytest.mark.parametrize("typed", ["am", "on time", "am Donner"])
 def test_what_is_not_understood(typed: str) -> None:
     assert read(typed) == NOT_UNDERSTOOD % typed
+
+
+@pytest.mark.parametrize("typed", ["am Freitag", "am 30.10.2020", "am 30.10. 2020"])
+def test_a_day_has_no_hour(typed: str) -> None:
+    assert read(typed) == "no hour"
+
+
+@pytest.mark.parametrize(
+    ("typed", "as_far_as"),
+    [
+        ("am 30.10.2020 9 Labore", "am 30.10.2020"),
+        ("am 30.10.2020 9.30", "am 30.10.2020"),
+        ("am 30.10.2020 9:30-11:00", "am 30.10.2020 9:30"),
+        ("am 30.10.2020 9:30:15", "am 30.10.2020 9:30"),
+        ("am 2020-10-30T09:00Z", "am 2020-10-30"),
+        ("am 2020-10-30T09:00+02:00", "am 2020-10-30T09:00"),
+        ("am 30.10.2020 9:000", "am 30.10.2020"),
+    ],
+)
+def test_what_is_not_understood_to_its_end(typed: str, as_far_as: str) -> None:
+    assert str(read(typed)).startswith(f"»{as_far_as}« verstehe ich, aber nicht, ob »")
 
 
 @pytest.mark.parametrize(
