@@ -15,7 +15,6 @@ from bot.db import programme, reports
 from bot.domain.dates import PartialDate, Precision
 from bot.domain.places import COORDINATION
 from bot.domain.reminders import Calendar, Reminder, ladder
-from bot.domain.reports import Status
 from bot.reminder_policy import ReminderPolicy, ReminderSettings
 from bot.rendering import template
 from bot.working_time import calendar_of
@@ -62,7 +61,7 @@ class DateToBeFixed(ReminderPolicy[Facts]):
 
     async def facts(self, session: AsyncSession, settings: ReminderSettings, zone: ZoneInfo, now: datetime) -> Facts:  # noqa: ARG002  (for others)
         """Read which reports that somebody still owes, and which events that take place, have no day."""
-        owed = dict.fromkeys(debt.report for debt in await reports.debts(session) if debt.status is Status.OPEN)
+        owed = dict.fromkeys(debt.report for debt in await reports.debts(session) if debt.status.owed)
         coming = [event for event in await programme.every_event(session) if not event.cancelled]
         found = [Vague("report", report.key, report.title, report.due) for report in owed]
         found += [Vague("event", event.key, event.title, event.when) for event in coming]
@@ -74,6 +73,7 @@ class DateToBeFixed(ReminderPolicy[Facts]):
             Reminder(
                 key=f"{_ladder_of(vague)}:{step.name}",
                 ladder=_ladder_of(vague),
+                timing=_ladder_of(vague),
                 policy=self.name,
                 subject=vague.key,
                 step=step.name,

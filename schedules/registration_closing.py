@@ -71,6 +71,7 @@ class RegistrationClosing(ReminderPolicy[Facts]):
             Reminder(
                 key=f"{self.name}:{event.key}:{lab}:{closes}:{rung.days}",
                 ladder=f"{self.name}:{event.key}:{lab}",
+                timing=f"{self.name}:{event.key}:{lab}:{closes}",
                 policy=self.name,
                 subject=event.key,
                 step=f"P{rung.days}D",

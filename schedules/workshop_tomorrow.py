@@ -58,6 +58,7 @@ class WorkshopTomorrow(ReminderPolicy[Facts]):
         return Reminder(
             key=f"{self.name}:{event.key}:{NETWORK}:{event.when}:1",
             ladder=f"{self.name}:{event.key}:{NETWORK}",
+            timing=f"{self.name}:{event.key}:{NETWORK}:{event.when}",
             policy=self.name,
             subject=event.key,
             step="P1D",
