@@ -225,6 +225,8 @@ class Bot:
                 log.info("ready", user_id=self._client.user_id, device_id=self._client.device_id, rooms=len(self._rooms.resolved()))
                 await self._stopping.wait()
             self._stop_all()
+        await self._scheduler.ended()
+        await asyncio.gather(*self._aside, return_exceptions=True)  # they log what goes wrong
 
     async def _enter_rooms(self) -> bool:
         await self._sync_once()

@@ -69,6 +69,7 @@ class Scheduler:
         self._jobs: Any = AsyncIOScheduler(timezone=UTC, job_defaults=_NEVER_DROPPED)  # untyped
         self._looking: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._waking: asyncio.TimerHandle | None = None
+        self._at_work: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
         """Wake every policy now (what was missed is made good), then whenever its next reminder comes."""
@@ -83,6 +84,10 @@ class Scheduler:
             self._jobs.shutdown(wait=False)
         if self._waking is not None:
             self._waking.cancel()
+
+    async def ended(self) -> None:
+        """After `stop`: wait until nobody looks any more. The database is not to be closed before: its connections would stay open."""
+        await asyncio.gather(*self._at_work, return_exceptions=True)
 
     def wake_all(self) -> None:
         """Let every policy look now."""
@@ -110,6 +115,9 @@ class Scheduler:
 
     async def _wake(self, name: str) -> None:
         """Let one policy look, and set the alarm for its next reminder."""
+        if (task := asyncio.current_task()) is not None:
+            self._at_work.add(task)
+            task.add_done_callback(self._at_work.discard)
         try:
             async with self._looking[name]:
                 coming = await self.look(self._policies[name])

@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import cast
 from zoneinfo import ZoneInfo
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy import AsyncAdaptedQueuePool
 from sqlalchemy.ext.asyncio import AsyncSession
 
 import schedules
@@ -207,6 +209,21 @@ async def watched(database: Database, clock: FixedClock) -> AsyncIterator[tuple[
     await policy.begins()
     yield policy, scheduler
     scheduler.stop()
+    await scheduler.ended()
+
+
+async def test_stopped_in_the_middle_of_a_look_it_leaves_no_connection(
+    watched: tuple[Watched, Scheduler], database: Database
+) -> None:
+    """A connection that comes back after the database was closed stays open, and its thread keeps the process from ending."""
+    policy, scheduler = watched
+    policy.opened.clear()
+    scheduler.wake_all()
+    await policy.begins()
+    scheduler.stop()
+    await scheduler.ended()
+    pool = cast("AsyncAdaptedQueuePool", database.engine.pool)
+    assert pool.checkedout() == 0
 
 
 async def test_many_changes_are_one_look(watched: tuple[Watched, Scheduler]) -> None:

@@ -15,10 +15,12 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
+import schedules
 from bot.db.tables import attachments, broadcasts, handled_events, submissions
 from bot.db.tables import deliveries as delivery_rows
 from bot.demo.api import Api, Json, client
 from bot.demo.reading import Seen, member, reaction
+from bot.registry import find_policies
 from bot.rendering.content import TRANSACTION_FIELD
 from tests.crashes.settling import caught_up, quiet, session_of, waiting
 from tests.e2e.running import BAYERN, BREMEN, COORDINATION, HESSEN, PEOPLE, RESEARCH, Net
@@ -168,7 +170,8 @@ class Story:
         for order in orders:
             await self._launch_and_die(order)
         await self._start()
-        await self.net.bot.says("policy_looked", policy="report-deadline")  # what it has missed is written down
+        for policy in find_policies(schedules):
+            await self.net.bot.says("policy_looked", policy=policy.name)  # what it has missed is written down
 
     async def killed(self, order: str, act: Act, *, away: bool = False) -> tuple[Json, Json]:
         """Return what an act leaves behind when the bot is killed at a point (`POINT` or `POINT:NTH`) meanwhile, and when it is not.

@@ -101,7 +101,11 @@ async def test_killed_in_a_migration(nursery: Nursery, databases: Databases, tmp
         database = connect(url)
         await migrate(database, OLDEST)
         async with database.begin() as session:
-            await deliveries.add(session, key="reply:$1", room="network", content={"body": "Moin"}, now=MORNING)
+            said = {"key": "reply:$1", "room": "network", "event_type": "m.room.message", "content": '{"body": "Moin"}'}
+            columns = sa.table(
+                "deliveries", *(sa.column(name) for name in (*said, "created_at", "due_at"))
+            )  # as the oldest has them
+            await session.execute(columns.insert().values(**said, created_at=MORNING, due_at=MORNING))
             row = {"event_id": "$1", "room_id": "!1", "sender": "@a:b", "command": "hilfe", "handled_at": MORNING}
             await session.execute(handled_events.insert().values(**row))
         await database.close()

@@ -119,7 +119,7 @@ async def test_three_days_away(net: Net) -> None:
     await net["konrad"].react(net.rooms[COORDINATION], withdrawn, "❌")
     submitted = await net["wiebke"].say(net.rooms[BREMEN], "!netz bericht abgegeben labor-1")
 
-    await net.bot.start("2020-10-30T18:00")
+    await net.bot.start("2020-10-30T17:00")
 
     for room in (BAYERN, RESEARCH):
         today = await net[PEOPLE[room][0]].sees(net.says(room, REPORT), WITHIN, after=before[room])
@@ -136,7 +136,7 @@ async def test_three_days_away(net: Net) -> None:
         HESSEN: 1,  # only the notice: they have handed in their reports
         BREMEN: 1,
         NETWORK: 0,
-        COORDINATION: 0,
+        COORDINATION: 1,  # which day in December? (schedules/date_to_be_fixed.py)
     }
 
 
