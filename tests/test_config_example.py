@@ -64,7 +64,7 @@ def test_it_names_nothing_else() -> None:
 
 def test_what_is_commented_out_is_the_default(config_file: Path) -> None:
     as_it_stands = load_config(config_file)
-    config_file.write_text(_example(without={*ONLY_EXAMPLES, "bremen", "wuerzburg"}), "utf-8")
+    config_file.write_text(_example(without={*ONLY_EXAMPLES, "bremen", "wuerzburg", "forschung"}), "utf-8")
     assert load_config(config_file) == as_it_stands
 
 
