@@ -134,12 +134,33 @@ def simulate(
     data: Annotated[Path | None, typer.Option(help=_t("Eine Datendatei statt der Datenbank."))] = None,
     config: ConfigPath = DEFAULT_CONFIG,
     as_json: Annotated[bool, typer.Option("--json", help=_t("Je Zeile ein JSON-Objekt."))] = False,  # noqa: FBT002  (Typer's flags are booleans)
+    submit: Annotated[
+        list[str] | None, typer.Option(help=_t("Wenn jemand abgibt, z. B. labor-1:bremen@2020-10-20. Mehrmals möglich."))
+    ] = None,
+    dated: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--date", help=_t("Wenn ein Termin ein anderer ist, z. B. labor-2=2021-06-30, oder erst ab einem Tag: …@2021-01-15.")
+        ),
+    ] = None,
 ) -> None:
     """Show what would be sent where, without a homeserver."""
     from bot.verbs.simulate import simulate as simulate_period
 
     settings = _load(config) if data is None or config.exists() else None
-    status = _complete(simulate_period(settings, data, first, until, show=typer.echo, language=language(settings), as_json=as_json))
+    status = _complete(
+        simulate_period(
+            settings,
+            data,
+            first,
+            until,
+            show=typer.echo,
+            language=language(settings),
+            as_json=as_json,
+            submitted=submit or (),
+            dated=dated or (),
+        )
+    )
     raise typer.Exit(status)
 
 

@@ -1,6 +1,7 @@
 """The reminder policies run over any period, in seconds and without a homeserver: the same rules, with a clock that jumps."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,6 +10,7 @@ from zoneinfo import ZoneInfo
 from bot.db.engine import Database
 from bot.domain.reminders import Reminder, unsaid
 from bot.reminder_policy import ReminderPolicy, ReminderSettings
+from bot.what_if import WhatIf, apply, moment_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +21,10 @@ class Simulated:
     reminder: Reminder
 
 
+class _Undone(Exception):
+    """Takes back what was only supposed."""
+
+
 async def simulate(
     database: Database,
     policies: Sequence[ReminderPolicy[Any]],
@@ -26,20 +32,48 @@ async def simulate(
     zone: ZoneInfo,
     first: datetime,
     until: datetime,
+    what_ifs: Sequence[WhatIf] = (),
 ) -> list[Simulated]:
-    """Return everything that would be said from `first` on and before `until`, in the order of time.
+    """Return everything that would be said from `first` on and before `until`, in the order of time, if all `what_ifs` came true.
 
-    The facts are read once: nobody submits anything meanwhile.
+    Nothing of them stays in the database. Raises `UserError` for one that cannot be.
     """
     found: list[Simulated] = []
-    for policy in (policy for policy in policies if policy.simulated):
+    shown = [policy for policy in policies if policy.simulated]
+    with suppress(_Undone):
         async with database.begin() as session:
-            facts = await policy.facts(session, settings, zone, first)
-        now: datetime | None = first
-        said: set[str] = {r.key for r in policy.wanted(facts, first - timedelta(microseconds=1))}
-        while now is not None and now < until:
-            due = unsaid(policy.due(facts, now), said)
-            found += [Simulated(now.astimezone(zone), r) for r in due]
-            said.update(r.key for r in due)
-            now = policy.next_at(facts, now)
+            said: set[str] = set()
+            for begin, end, happening in _stretches(what_ifs, zone, first, until):
+                for what_if in happening:
+                    await apply(session, what_if, begin)
+                for policy in shown:
+                    facts = await policy.facts(session, settings, zone, begin)
+                    if begin == first:
+                        said |= {r.key for r in policy.wanted(facts, first - timedelta(microseconds=1))}
+                    found += _stretch(policy, facts, said, begin, end, zone)
+            raise _Undone
     return sorted(found, key=lambda s: (s.at, s.reminder.policy, s.reminder.subject, s.reminder.key))
+
+
+def _stretches(
+    what_ifs: Sequence[WhatIf], zone: ZoneInfo, first: datetime, until: datetime
+) -> Iterator[tuple[datetime, datetime, list[WhatIf]]]:
+    """Yield each stretch of time in which nothing happens, and what happens at its beginning."""
+    happening: dict[datetime, list[WhatIf]] = {first: []}
+    for what_if in what_ifs:
+        at = moment_of(what_if, zone)
+        happening.setdefault(first if at is None or at < first else at, []).append(what_if)
+    times = sorted(at for at in happening if at < until)
+    for begin, end in zip(times, [*times[1:], until], strict=True):
+        yield begin, end, happening[begin]
+
+
+def _stretch(
+    policy: ReminderPolicy[Any], facts: object, said: set[str], begin: datetime, end: datetime, zone: ZoneInfo
+) -> Iterator[Simulated]:
+    now: datetime | None = begin
+    while now is not None and now < end:
+        due = unsaid(policy.due(facts, now), said)
+        yield from (Simulated(now.astimezone(zone), reminder) for reminder in due)
+        said.update(reminder.key for reminder in due)
+        now = policy.next_at(facts, now)

@@ -1,7 +1,7 @@
 """`netzwart simulate`: what would be sent where, without a homeserver."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -11,7 +11,7 @@ from bot.config import Config, RemindersConfig
 from bot.db import network as network_rows
 from bot.db.engine import Database, connect
 from bot.db.schema import check_schema, migrate
-from bot.errors import Text, ntext, text
+from bot.errors import Text, UserError, ntext, text
 from bot.network_file import FileMistakes, read_network_file
 from bot.network_rooms import NetworkRooms
 from bot.registry import find_policies
@@ -19,6 +19,7 @@ from bot.rendering import catalogue
 from bot.rendering.dates import format_day
 from bot.simulation import Simulated
 from bot.simulation import simulate as simulate_policies
+from bot.what_if import read_dated, read_submitted
 
 FIRST_YEAR, LAST_YEAR = 1900, 2199
 """As in data files."""
@@ -28,11 +29,21 @@ Say = Callable[[Text], None]
 
 
 async def simulate(
-    config: Config | None, data: Path | None, first: str, until: str, *, show: Show, language: str, as_json: bool
+    config: Config | None,
+    data: Path | None,
+    first: str,
+    until: str,
+    *,
+    show: Show,
+    language: str,
+    as_json: bool,
+    submitted: Sequence[str] = (),
+    dated: Sequence[str] = (),
 ) -> int:
     """Print what the policies would say from day `first` to day `until`. Return the exit status.
 
-    With `data`, the network is read from that file into a database in memory; else from the configured database.
+    `submitted`, `dated`: what is supposed to happen (`bot.what_if`). With `data`, the network is read from that file into a database in
+    memory; else from the configured database.
     """
     speech = catalogue(language)
 
@@ -57,7 +68,11 @@ async def simulate(
         settings = config.reminders if config else RemindersConfig()
         start = datetime.combine(first_day, time(0), zone)
         end = datetime.combine(last_day + timedelta(days=1), time(0), zone)
-        found = await simulate_policies(database, find_policies(schedules), settings, zone, start, end)
+        what_ifs = [*map(read_submitted, submitted), *map(read_dated, dated)]
+        found = await simulate_policies(database, find_policies(schedules), settings, zone, start, end, what_ifs)
+    except UserError as refusal:
+        say(refusal.text)
+        return 2
     finally:
         await database.close()
     rooms = NetworkRooms(config.network.rooms() if config else {})

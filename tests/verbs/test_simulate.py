@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,8 @@ async def test_the_whole_programme() -> None:
 async def test_events_and_dates_to_be_fixed() -> None:
     """The network is told of each event that has a day; coordinators are asked about all that has none."""
     _, lines = await _simulate("2021-09-01", "2021-12-31")
-    found = [json.loads(line) for line in lines]
+    of_reports = ("report-deadline", "report-overdue", "report-escalation")
+    found = [line for line in map(json.loads, lines) if line["policy"] not in of_reports]
     assert found[2] == {
         "at": "2021-09-29T08:00:00+02:00",
         "policy": "workshop-tomorrow",
@@ -119,3 +121,61 @@ async def test_a_data_file_with_mistakes(tmp_path: Path) -> None:
     assert status == 2
     assert all(line.startswith("network.toml") for line in lines)
     assert lines
+
+
+async def _what_if(first: str, until: str, *, submitted: Sequence[str] = (), dated: Sequence[str] = ()) -> tuple[int, list[Any]]:
+    """What reminders of reports would come, if these things happened."""
+    lines: list[str] = []
+    status = await simulate(
+        None, EXAMPLE, first, until, show=lines.append, language="de", as_json=True, submitted=submitted, dated=dated
+    )
+    return status, [json.loads(line) for line in lines] if status == 0 else lines
+
+
+async def test_what_if_a_lab_hands_in() -> None:
+    """From that day on it is left in peace; before it, and all others, are reminded as ever."""
+    _, before = await _what_if("2020-10-01", "2020-12-31")
+    _, after = await _what_if("2020-10-01", "2020-12-31", submitted=["labor-1:bremen@2020-10-20"])
+    missing = [line for line in before if line not in after]
+    assert [line for line in after if line not in before] == []
+    assert {(line["lab"], line["subject"]) for line in missing} == {("bremen", "labor-1")}
+    assert min(line["at"] for line in missing) == "2020-10-23T08:00:00+02:00"
+    assert {line["policy"] for line in missing} == {"report-deadline", "report-overdue", "report-escalation"}
+
+
+async def test_what_if_a_date_is_fixed() -> None:
+    """An open date becomes a day in January: steps before it come, and coordinators are asked no more."""
+    _, lines = await _what_if("2021-01-01", "2021-07-31", dated=["labor-2=2021-06-30@2021-01-15"])
+    about = [line for line in lines if line["subject"] == "labor-2"]
+    assert [line["policy"] for line in about if line["lab"] is None] == ["date-to-be-fixed"]
+    steps = {line["step"] for line in about if line["lab"] == "bremen"}
+    assert steps == {"P30D", "P14D", "P7D", "P2D", "P0D", "-P3D", "-P10D", "-P17D", "-P24D"}
+
+
+async def test_a_step_that_is_past_when_a_date_is_moved_up_comes_at_once() -> None:
+    _, lines = await _what_if("2020-10-01", "2020-10-31", dated=["labor-1=2020-10-22@2020-10-14"])
+    assert [(line["at"][:16], line["step"]) for line in lines if line["lab"] == "bremen"][:3] == [
+        ("2020-10-14T12:00", "P14D"),
+        ("2020-10-15T08:00", "P7D"),
+        ("2020-10-20T08:00", "P2D"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("submitted", "dated", "said"),
+    [
+        (["labor-1:bremen"], [], "»labor-1:bremen« verstehe ich nicht. Richtig wäre zum Beispiel labor-1:bremen@2020-10-20."),
+        (["labor-1@2020-10-20"], [], "Wer gibt labor-1 ab? Richtig wäre zum Beispiel labor-1:bad-belzig-wiesenburg."),
+        (["labor-1:mond@2020-10-20"], [], "Den Bericht labor-1 schuldet »mond« nicht."),
+        (["x@2020-10-20"], [], "Einen Bericht »x« gibt es nicht."),
+        (
+            ["forschung-1@2020-02-31"],
+            [],
+            "»forschung-1@2020-02-31« verstehe ich nicht. Richtig wäre zum Beispiel labor-1:bremen@2020-10-20.",
+        ),
+        ([], ["labor-2=bald"], "»bald« ist kein Datum in EDTF. Richtig wäre zum Beispiel 2021-06-30 oder 2021-06."),
+        ([], ["mond=2021-06"], "»mond« ist weder ein Bericht noch ein Termin."),
+    ],
+)
+async def test_what_cannot_be_supposed(submitted: list[str], dated: list[str], said: str) -> None:
+    assert await _what_if("2020-10-01", "2020-10-31", submitted=submitted, dated=dated) == (2, [said])
