@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -241,3 +241,10 @@ async def insert_new(session: AsyncSession, table: sa.Table, **values: object) -
     insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
     inserted = insert(table).values(**values).on_conflict_do_nothing().returning(sa.literal(1))
     return (await session.execute(inserted)).first() is not None
+
+
+async def insert_new_rows(session: AsyncSession, table: sa.Table, rows: Sequence[Mapping[str, object]]) -> None:
+    """Insert those of `rows` (at least one) whose unique key does not stand there yet, in one statement."""
+    dialect = session.get_bind().dialect.name
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    await session.execute(insert(table).values([dict(row) for row in rows]).on_conflict_do_nothing())

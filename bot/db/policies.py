@@ -7,8 +7,11 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.db.engine import insert_new
+from bot.db.engine import insert_new_rows
 from bot.db.tables import policy_subjects
+
+_AT_ONCE = 200
+"""Rows in one statement: some hundred parameters."""
 
 
 async def first_seen(session: AsyncSession, policy: str, subjects: Collection[str]) -> dict[str, datetime]:
@@ -22,6 +25,7 @@ async def note_subjects(session: AsyncSession, policy: str, subjects: AbstractSe
     """Remember which subjects a policy has seen. Return those that it sees for the first time."""
     found = await session.scalars(sa.select(policy_subjects.c.subject).where(policy_subjects.c.policy == policy))
     fresh = set(subjects) - set(found)
-    for subject in sorted(fresh):
-        await insert_new(session, policy_subjects, policy=policy, subject=subject, first_seen_at=now)
+    rows = [{"policy": policy, "subject": subject, "first_seen_at": now} for subject in sorted(fresh)]
+    for start in range(0, len(rows), _AT_ONCE):
+        await insert_new_rows(session, policy_subjects, rows[start : start + _AT_ONCE])
     return fresh
