@@ -38,7 +38,9 @@ _SETTLES_IN = 0.5
 
 # APScheduler's own defaults drop a job that is more than a second late, silently.
 _NEVER_DROPPED = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
-_NOW = {"max_instances": 2}  # one that looks, and one that waits to look after it: what changed meanwhile is seen by that one
+_NOW = {
+    "max_instances": 3
+}  # one that is about to end, one that looks, and one that looks after it: that one sees what changed meanwhile
 
 
 class Scheduler:
@@ -114,18 +116,25 @@ class Scheduler:
         return coming
 
     async def _wake(self, name: str) -> None:
-        """Let one policy look, and set the alarm for its next reminder."""
-        if (task := asyncio.current_task()) is not None:
-            self._at_work.add(task)
-            task.add_done_callback(self._at_work.discard)
+        """Let one policy look. At the end, APScheduler cancels its jobs: the look itself goes on, and is waited for in `ended`.
+
+        Cancelled while it connects or begins, it would leave a connection behind that holds the write lock and is never closed.
+        """
+        looking = asyncio.create_task(self._look_and_set_alarm(name), name=f"look {name}")
+        self._at_work.add(looking)
+        looking.add_done_callback(self._at_work.discard)
+        try:
+            await asyncio.shield(looking)
+        except asyncio.CancelledError:  # the process ends; APScheduler would log that as a failure of ours
+            return
+
+    async def _look_and_set_alarm(self, name: str) -> None:
         try:
             async with self._looking[name]:
                 coming = await self.look(self._policies[name])
         except Unavailable:
             coming = self._clock.now() + _LOOK_AGAIN_AFTER
-        except asyncio.CancelledError:  # the process ends; APScheduler would log that as a failure of ours
-            return
-        if coming is not None:
+        if coming is not None and self._jobs.running:
             real = real_time_in(self._clock.real_seconds_until(coming))
             self._jobs.add_job(self._wake, DateTrigger(real), [name], id=f"next {name}", replace_existing=True, **_NOW)
 

@@ -208,6 +208,7 @@ async def watched(database: Database, clock: FixedClock) -> AsyncIterator[tuple[
     scheduler.start()
     await policy.begins()
     yield policy, scheduler
+    policy.opened.set()
     scheduler.stop()
     await scheduler.ended()
 
@@ -221,7 +222,11 @@ async def test_stopped_in_the_middle_of_a_look_it_leaves_no_connection(
     scheduler.wake_all()
     await policy.begins()
     scheduler.stop()
-    await scheduler.ended()
+    ending = asyncio.create_task(scheduler.ended())
+    await asyncio.sleep(0.05)
+    assert not ending.done(), "it is not cut off"
+    policy.opened.set()
+    await ending
     pool = cast("AsyncAdaptedQueuePool", database.engine.pool)
     assert pool.checkedout() == 0
 
