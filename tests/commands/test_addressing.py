@@ -105,7 +105,10 @@ async def test_near_misses(netz: Conversation) -> None:
         notice("lab:bremen", "»wokshop« kenne ich nicht. Meintest du !netz workshop?")
     ]
     assert await netz.say("anke", "lab:bremen", "!netz brichte abgeben") == [
-        notice("lab:bremen", "»brichte abgeben« kenne ich nicht. Meintest du !netz bericht abgeben · !netz bericht abgegeben?")
+        notice(
+            "lab:bremen",
+            "»brichte abgeben« kenne ich nicht. Meintest du !netz bericht abgeben · !netz bericht abgegeben · !netz bericht angenommen?",
+        )
     ]
 
 

@@ -50,7 +50,7 @@ def test_when_it_was_sent_as_far_as_that_is_a_time(claimed: object, sent_at: dat
 
 def test_a_reply_loses_its_quotation() -> None:
     reply = _text("> <@karla:netz.example> Wer kommt?\n\n!netz hilfe", **{"m.relates_to": {"m.in_reply_to": {"event_id": "$0"}}})
-    assert parse(reply, ROOM, BOT) == Message("$1", ROOM, "@lena:netz.example", "!netz hilfe")
+    assert parse(reply, ROOM, BOT) == Message("$1", ROOM, "@lena:netz.example", "!netz hilfe", reply_to="$0")
 
 
 def test_a_message_in_a_thread_knows_its_thread() -> None:
