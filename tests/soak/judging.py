@@ -19,7 +19,7 @@ Token: TypeAlias = tuple[str, str]
 
 REPLY, DONE, BUTTON, DECIDED, NOTICE, REMINDER = "reply", "✅", "button", "decided", "notice", "reminder"
 _NOTICE = re.compile(r"Nachricht \d+\.")
-_REMINDER = re.compile(r"^In 14 Tagen ist fällig: (Bericht Nummer \d+) ")
+_REMINDER = re.compile(r"^In 14 Tagen ist fällig: (Bericht Nummer \d+) ", re.MULTILINE)
 
 
 @dataclass
@@ -65,7 +65,7 @@ class Judge:
         """Return what is not as it ought to be."""
         notices = list(self._notices())
         for room, seen in self._everything.items():
-            ours = [self._token(each) for each in seen if self._ours(each)]
+            ours = [token for each in seen if self._ours(each) for token in self._tokens(each)]
             answers = [token for each in seen for token in self._answers(each)]
             told = [(NOTICE, notice.words) for notice in notices if room in notice.labs]
             reminded = [(REMINDER, title) for title in self._load.reports] if room in LABS else []
@@ -117,6 +117,12 @@ class Judge:
 
     # What is there
 
+    def _tokens(self, seen: Seen) -> list[Token]:
+        """Return what an event of ours says; a message may remind of several reports."""
+        if reminders := _REMINDER.findall(seen.body):
+            return [(REMINDER, title) for title in reminders]
+        return [self._token(seen)]
+
     def _token(self, seen: Seen) -> Token:
         if seen.reacts_to is not None:
             preview = self._previews.get(seen.reacts_to)
@@ -127,8 +133,6 @@ class Judge:
             return (DECIDED, preview) if preview else (REPLY, replied)
         if notice := _NOTICE.search(seen.body):
             return NOTICE, notice[0]
-        if reminder := _REMINDER.match(seen.body):
-            return REMINDER, reminder[1]
         return "?", seen.body
 
     def _count(self, room: str, expected: Iterable[Token], shown: Iterable[Token]) -> None:
