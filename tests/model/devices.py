@@ -108,6 +108,8 @@ class Surroundings:
     """Key → what was to be said under it, whether or not the homeserver took it."""
     refused: defaultdict[str, set[type[Exception]]] = field(default_factory=lambda: defaultdict(set))
     """Key → how it was refused, if in a way that the bot need not put up with."""
+    carriers: dict[str, str] = field(default_factory=dict[str, str])
+    """Key of a reminder → key of the message that says it, if that is another one's."""
     wrongs: list[str] = field(default_factory=list[str])
     interludes: dict[str, Callable[[], Awaitable[None]]] = field(default_factory=dict[str, Callable[[], Awaitable[None]]])
     """Device → what happens while it sends its next message."""
@@ -149,14 +151,21 @@ class Surroundings:
         async with self.database.begin() as session:
             return await session.scalar(sa.select(deliveries.c.claimed_by).where(deliveries.c.key == key))
 
-    def put(self, device: "Device", event: Event) -> Event:
-        """Let the homeserver have a new event of a device."""
+    async def said_by(self, key: str) -> set[str]:
+        """Return what a message says: itself, and the reminders that it carries."""
+        async with self.database.begin() as session:
+            carried = await session.scalars(sa.select(deliveries.c.key).where(deliveries.c.carried_by == key))
+            self.carriers |= dict.fromkeys(carried, key)
+        return {key, *(other for other, carrier in self.carriers.items() if carrier == key)}
+
+    def put(self, device: "Device", event: Event, says: set[str]) -> Event:
+        """Let the homeserver have a new event of a device. `says`: the keys of what it says."""
         key = event.key or ""
         if key in {each.key for each in self.homeserver.timeline(event.room_id)}:
             self.wrongs.append(f"{key} is said twice in {event.room_id}, now by {device.name}")
-        if self.model.is_reminder(key) and key not in self.model.lately:
+        if self.model.is_reminder(key) and not says & self.model.lately:
             self.wrongs.append(f"{key} has lost its sense, and is said by {device.name}")
-        self.model.owed.discard(key)
+        self.model.owed -= says
         return self.homeserver.add(event)
 
     def learn(self, facts: "Facts", *, late: bool = False) -> None:
@@ -247,11 +256,12 @@ class Line:
             related = "m.relates_to" in content and event_type != "m.reaction"
             trouble = self._trouble(room_id, key, sends=True, related=related)
             claimed_by = await around.claimed_by(key)
+            says = await around.said_by(key)
             if not await still_ours():
                 return None
             if claimed_by != name:
                 around.wrongs.append(f"{name} sends {key}, which {claimed_by} has")
-            event = homeserver.remembered(name, room_id, transaction_id) or around.put(self._device, event)
+            event = homeserver.remembered(name, room_id, transaction_id) or around.put(self._device, event, says)
             self._device.passes("sent")
             if trouble:
                 raise trouble.error

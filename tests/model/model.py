@@ -33,6 +33,12 @@ def steps(due: date) -> list[tuple[datetime, datetime, int]]:
     return [(begin, end, on[begin.date()]) for begin, end in zip(begins, ends, strict=True)]
 
 
+def is_open(moment: datetime) -> bool:
+    """Return whether people work at this time."""
+    here = moment.astimezone(ZONE)
+    return here.weekday() < 5 and here.date() not in DAYS_OFF and time(8) <= here.time() < time(18)
+
+
 @dataclass
 class Model:
     """`due`: report → its day, if it has one; `owed_by`: report → debtors; `now` returns the bot's time."""
@@ -86,7 +92,7 @@ class Model:
             if not self._write(self._notices(number, now)):
                 self._write(self._regrets(number, now))
         everything = [(report, debtor) for report, debtors in self.owed_by.items() for debtor in debtors]
-        for report, debtor in everything if policy == "report-deadline" else ():
+        for report, debtor in everything if policy == "report-deadline" and is_open(now) else ():
             if self.due[report] is None or self._done(report, debtor):
                 continue
             new = (report, debtor) not in self.seen

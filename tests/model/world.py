@@ -295,7 +295,7 @@ class World(Surroundings):
         assert not await self._is_busy(), "something is left to do, and nothing is in its way"
         for debtor, course in self.model.course.items():
             assert course[self.model.got_to[debtor]] == course[-1], debtor
-        missing = {key for key in self.model.owed if NeverAccepted not in self.refused[key]}
+        missing = {key for key in self.model.owed if NeverAccepted not in self.refused[self.carriers.get(key, key)]}
         assert not missing, f"never said: {missing}"
         expected = set(self.model.written)
         for event_id, (room, words) in self._answers.items():
