@@ -52,11 +52,14 @@ def read_dated(typed: str) -> Dated:
     if match is None or (match["day"] and day is None):
         raise UserError("»%(typed)s« verstehe ich nicht. Richtig wäre zum Beispiel labor-2=2021-06-30.", typed=typed)
     try:
-        return Dated(match["key"], PartialDate.parse(match["when"]), day)
+        when = PartialDate.parse(match["when"])
     except NotADate:
         raise UserError(
             "»%(when)s« ist kein Datum in EDTF. Richtig wäre zum Beispiel 2021-06-30 oder 2021-06.", when=match["when"]
         ) from None
+    if not when.likely:
+        raise UserError("Das Jahr %(year)s ist weit weg. Ist es ein Tippfehler?", year=when.last.year)
+    return Dated(match["key"], when, day)
 
 
 def moment_of(what_if: WhatIf, zone: ZoneInfo) -> datetime | None:

@@ -30,6 +30,8 @@ _SET = template(
 async def date_set(ctx: Context, key: DatedKey, when: DatePhrase) -> Reply:
     """Setzt den Termin eines Workshops oder Berichts; alle Räume, die er betrifft, erfahren den alten und den neuen."""
     after = read_date(when, ctx.now.date())
+    if not after.likely:
+        raise UserError("Das Jahr %(year)s ist weit weg. Ist es ein Tippfehler?", year=after.last.year)
     dated = await dated_meant(ctx, key)
     before = dated.when if isinstance(dated, Event) else dated.due
     if before == after:

@@ -36,6 +36,10 @@ class NotADate(ValueError):
     """The text is no EDTF date of a kind that the network uses; `str()` is the text."""
 
 
+LIKELY_YEARS = range(1900, 2200)
+"""Beyond them a date is a slip of the finger; and reminders reckon with days and years before and after it."""
+
+
 @dataclass(frozen=True, slots=True)
 class PartialDate:
     """A date as exact as it is known. Two are equal if their EDTF is equal.
@@ -52,6 +56,11 @@ class PartialDate:
     def exact(self) -> bool:
         """Whether the day (or each day of the interval) is known."""
         return self.precision in (Precision.DAY, Precision.INTERVAL)
+
+    @property
+    def likely(self) -> bool:
+        """Whether a network may have such a date in its programme."""
+        return self.first.year in LIKELY_YEARS and self.last.year in LIKELY_YEARS
 
     @property
     def sort_key(self) -> tuple[date, date]:

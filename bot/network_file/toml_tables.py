@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from typing import cast
 
-from bot.domain.dates import NotADate, PartialDate, Precision
+from bot.domain.dates import LIKELY_YEARS, NotADate, PartialDate, Precision
 from bot.domain.matching import close_matches, fold
 from bot.errors import NetzwartError, Text, ntext, text
 from bot.network_file import toml_lines
@@ -16,7 +16,6 @@ LONGEST_KEY = 64
 LONGEST_TITLE = 200
 HIGHEST_NUMBER = 999
 HIGHEST_COUNT = 1_000_000
-YEARS = range(1900, 2200)  # beyond them a slip of the finger, not a date
 MOST_SHOWN = 50
 MOST_NOTED = 20_000  # with so many, nobody needs to know how many there are exactly
 
@@ -31,7 +30,9 @@ _INVISIBLE = (
     "Zl",
     "Zp",
 )  # Unicode categories: controls, bidi overrides, private use, line separators
-_SOME_TIME = PartialDate("", Precision.OPEN, date(YEARS[0], 1, 1), date(YEARS[-1], 12, 31))  # in place of a mistaken date
+_SOME_TIME = PartialDate(
+    "", Precision.OPEN, date(LIKELY_YEARS[0], 1, 1), date(LIKELY_YEARS[-1], 12, 31)
+)  # in place of a mistaken date
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,7 +356,7 @@ def _read_date(value: str) -> PartialDate:
     if not value.isascii():
         raise NotADate(value)
     when = PartialDate.parse(value)
-    if when.first.year not in YEARS or when.last.year not in YEARS:
+    if not when.likely:
         raise NotADate(value)
     return when
 
@@ -384,7 +385,7 @@ def _not_a_date(value: str) -> Text:
 
 def _exists(day: str) -> bool:
     try:
-        return date.fromisoformat(day).year in YEARS
+        return date.fromisoformat(day).year in LIKELY_YEARS
     except ValueError:
         return False
 

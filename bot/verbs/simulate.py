@@ -11,6 +11,7 @@ from bot.config import Config, RemindersConfig
 from bot.db import network as network_rows
 from bot.db.engine import Database, connect
 from bot.db.schema import check_schema, migrate
+from bot.domain.dates import LIKELY_YEARS
 from bot.errors import Text, UserError, ntext, text
 from bot.network_file import FileMistakes, read_network_file
 from bot.network_rooms import NetworkRooms
@@ -20,9 +21,6 @@ from bot.rendering.dates import format_day
 from bot.simulation import Simulated
 from bot.simulation import simulate as simulate_policies
 from bot.what_if import read_dated, read_submitted
-
-FIRST_YEAR, LAST_YEAR = 1900, 2199
-"""As in data files."""
 
 Show = Callable[[str], None]
 Say = Callable[[Text], None]
@@ -88,7 +86,7 @@ def _day(phrase: str, say: Say) -> date | None:
         day = date.fromisoformat(phrase)
     except ValueError:
         day = date.min
-    if FIRST_YEAR <= day.year <= LAST_YEAR:
+    if day.year in LIKELY_YEARS:
         return day
     say(text("»%(day)s« ist kein Tag. Richtig wäre zum Beispiel 2020-10-30.", day=phrase))
     return None

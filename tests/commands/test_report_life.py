@@ -197,6 +197,13 @@ async def test_a_date_is_set_and_every_room_hears_of_it(netz: Conversation) -> N
     assert again == notice("coordination", "Der Termin von »5. Netzwerk-Workshop« ist schon: 15.–16. Februar 2022.")
 
 
+async def test_a_year_far_away_is_a_slip_of_the_finger(netz: Conversation) -> None:
+    """Reminders reckon from every date: with one at the edge of the calendar, nobody would be reminded of anything any more."""
+    for typed in ("1.1.0001", "31.12.9998", "0002"):
+        (refused,) = await netz.say("karla", "coordination", f"!netz termin labor-2 {typed}")
+        assert refused.words.endswith("ist weit weg. Ist es ein Tippfehler?")
+
+
 async def test_a_reports_date_concerns_those_who_owe_it(netz: Conversation) -> None:
     _, *others = await netz.say("karla", "coordination", "!netz termin forschung-2 15.12.2020")
     assert [said.room for said in others] == ["research"]

@@ -174,6 +174,7 @@ async def test_a_step_that_is_past_when_a_date_is_moved_up_comes_at_once() -> No
             "»forschung-1@2020-02-31« verstehe ich nicht. Richtig wäre zum Beispiel labor-1:bremen@2020-10-20.",
         ),
         ([], ["labor-2=bald"], "»bald« ist kein Datum in EDTF. Richtig wäre zum Beispiel 2021-06-30 oder 2021-06."),
+        ([], ["labor-2=9999"], "Das Jahr 9999 ist weit weg. Ist es ein Tippfehler?"),
         ([], ["mond=2021-06"], "»mond« ist weder ein Bericht noch ein Termin."),
     ],
 )
