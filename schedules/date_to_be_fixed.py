@@ -1,7 +1,8 @@
 """Coordinators are asked in good time to fix the dates that are not known to the day.
 
 A month, a quarter or a season is asked about 60 and 30 days before it can begin; a year, or a date that is open, once a month. So nothing
-that is vague comes as a surprise, and nothing invents a day for it.
+that is vague comes as a surprise, and nothing invents a day for it. What is still open when its year is over cannot be overdue: it is asked
+about for half a year more, for nobody else would be reminded of it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,7 +22,8 @@ from bot.working_time import calendar_of
 
 _STEPS = (timedelta(days=60), timedelta(days=30))
 _YEARS_BEFORE = 2
-_DECEMBER = 12
+_MONTHS_AFTER = 6
+_YEAR_MONTHS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ class DateToBeFixed(ReminderPolicy[Facts]):
         return Facts([v for v in found if not v.when.exact], calendar_of(None, settings.office_hours, zone))
 
     def plan(self, facts: Facts) -> list[Reminder]:
-        """Return the questions about everything that is vague, up to its last possible day."""
+        """Return the questions about everything that is vague, up to its last possible day, or later if it is open."""
         return [
             Reminder(
                 key=f"{_ladder_of(vague)}:{step.name}",
@@ -104,22 +106,25 @@ def _ladder_of(vague: Vague) -> str:
 
 def _steps(when: PartialDate, calendar: Calendar) -> list[_Step]:
     """Return when a date is asked about. Each question makes sense until the next one, the last until the date is surely past."""
+    end = calendar.end_of(when.last)
     if when.precision in (Precision.YEAR, Precision.OPEN):
-        times = {f"{month:%Y-%m}": calendar.opening(calendar.working_day_from(month)) for month in _months(when)}
+        *months, after = _months(when)
+        times = {f"{month:%Y-%m}": calendar.opening(calendar.working_day_from(month)) for month in months}
+        end = calendar.end_of(after - timedelta(days=1))
     else:
         times = {f"P{rung.days}D": rung.at for rung in ladder(when.first, _STEPS, calendar)}
-    ends = [*list(times.values())[1:], calendar.end_of(when.last)]
+    ends = [*list(times.values())[1:], end]
     return [_Step(name, at, until) for (name, at), until in zip(times.items(), ends, strict=True)]
 
 
 def _months(when: PartialDate) -> Iterator[date]:
-    """Return the first days of the months in which a year is asked about: its own, and those of the years shortly before it.
+    """Return the first days of the months in which a year is asked about, and of the one after them: its own, and those shortly before it.
 
-    What is further away is not fixed yet, and a list of months has to end somewhere.
+    Half a year after it as well, if the date is open. What is further away is not fixed yet, and a list of months has to end somewhere.
     """
-    for year in range(when.first.year - _YEARS_BEFORE, when.first.year + 1):
-        for month in range(1, _DECEMBER + 1):
-            yield date(year, month, 1)
+    after = _MONTHS_AFTER if when.precision is Precision.OPEN else 0
+    for month in range(-_YEARS_BEFORE * _YEAR_MONTHS, _YEAR_MONTHS + after + 1):
+        yield date(when.first.year + month // _YEAR_MONTHS, month % _YEAR_MONTHS + 1, 1)
 
 
 policy = DateToBeFixed()

@@ -3,10 +3,11 @@
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.reminders import Calendar, Reminder, due, ladder, next_at
+from bot.domain.reminders import Calendar, Reminder, due, ladder, next_at, overdue_ladder
 
 BERLIN = ZoneInfo("Europe/Berlin")
 WEEKDAYS = Calendar(BERLIN, time(8))
@@ -61,3 +62,21 @@ def test_at_most_one_step_of_a_ladder_is_due(deadline: date, days: list[int], ho
     coming = next_at(reminders, now)
     assert coming is None or coming > now
     assert all(rung.at < rung.until and rung.at.hour == 8 and rung.at.weekday() < 5 for rung in rungs)
+
+
+@pytest.mark.parametrize(
+    ("steps", "asked"),
+    [
+        ([3, 10, 17], [3, 10, 17, 24, 31, 38, 45, 52, 59, 87, 115, 143, 171]),
+        ([1, 2], [*range(1, 61), 88, 116, 144, 172]),
+        ([10, 40], [10, 40, 70, 100, 130, 160]),
+        ([5], [5]),
+        ([], []),
+    ],
+)
+def test_what_is_overdue_is_asked_for_less_and_less(steps: list[int], asked: list[int]) -> None:
+    """At the distance of the steps for two months, then every four weeks at most; after half a year no more. One step is not repeated."""
+    rungs = overdue_ladder(date(2020, 10, 30), [timedelta(days=days) for days in steps], WEEKDAYS)
+    on_working_days = {WEEKDAYS.working_day_from(date(2020, 10, 30) + timedelta(days=days)) for days in asked}
+    assert [rung.at.date() for rung in rungs] == sorted(on_working_days)
+    assert {rung.days for rung in rungs} <= set(asked)
