@@ -6,7 +6,7 @@ BIN := .venv/bin
 # The demo and the tests start Python many times: it is compiled once, not each time, also where the environment says otherwise.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo test soak bench docs lock clean
+.PHONY: setup demo test soak bench docs golden lock clean
 
 setup: .venv/ready
 
@@ -43,6 +43,10 @@ bench: setup
 # The documentation of the commands and the catalogue, made anew from the code.
 docs: setup
 	@$(BIN)/python -m bot.documentation
+
+# Three years of reminders, made anew from the code: what has changed is reviewed line by line (docs/adr/0015).
+golden: setup
+	@$(BIN)/python -m tests.verbs.golden
 
 # New versions of everything we stand on. Addresses of package indexes stay out of the files.
 lock: setup
