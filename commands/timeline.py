@@ -11,7 +11,8 @@ from bot.domain.programme import Event, PhaseSpan, current_phase, next_event, sp
 from bot.domain.roles import Role
 from bot.errors import ntext, text
 from bot.pictures import draw_timeline
-from bot.pictures.timeline import Entry, Look, Stage, Timeline, Words
+from bot.pictures.shapes import Look, Stage
+from bot.pictures.timeline import Entry, Timeline, Words
 from bot.rendering import Catalogue, catalogue, template
 from bot.rendering.dates import format_partial
 

@@ -9,7 +9,8 @@ import jinja2
 import resvg_py
 
 from bot.pictures.fonts import FAMILY, FILES
-from bot.pictures.timeline import Drawing, Timeline, layout
+from bot.pictures.shapes import Drawing
+from bot.pictures.timeline import Timeline, layout
 
 _REMEMBERED = 8
 """Pictures that are kept: a picture is the same for everybody until the next day, and each has about 100 kB."""

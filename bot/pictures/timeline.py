@@ -5,37 +5,29 @@ has its row to itself, and its words stand beside its mark where there is room: 
 All lengths are pixels, from the upper left corner.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from enum import StrEnum
 from itertools import pairwise
 
 from babel.dates import format_date
 
-from bot.domain.chat_words import one_line
 from bot.domain.dates import PartialDate, Precision
-from bot.pictures.fonts import ASCENT, DESCENT, Face
+from bot.pictures.fonts import ASCENT, Face
+from bot.pictures.shapes import LINE, MARGIN, MARK, Box, Drawing, Look, Mark, Page, Stage, clean, in_lanes
 
 WIDTH = 1200
-LEFT, RIGHT = 48, WIDTH - 48
+LEFT, RIGHT = MARGIN, WIDTH - MARGIN
 
 _HEADING, _ASIDE = Face(44, bold=True), Face(28)
 _YEAR, _MONTH = Face(30, bold=True), Face(24)
 _TITLE, _TITLE_PAST, _DETAILS = Face(32, bold=True), Face(32), Face(27)
-_PHASE, _PHASE_NOW = Face(24), Face(24, bold=True)
 _TODAY, _KEY = Face(24, bold=True), Face(24)
-_LINE = 1.25  # from one baseline to the next, in sizes
-
 _GAP = 20  # between a mark and its words
 _EDGE = 10  # between words and the end of the line
 _PAD = 11  # above and below the words of a row
-_PHASE_HEIGHT = 48
-_MOST_LANES = 3
-_MARK = 30  # height of a mark, and its least width
 _ENOUGH = 440  # beside a mark, to break its words into lines there
 _MOST_LINES = 3
-_LONGEST_TEXT = 400
 
 _SHORTEST_PIECE = 16  # of today's line
 
@@ -43,15 +35,6 @@ _SHORTEST = 12  # months on the line
 _REACH = 200  # days by which the line is made longer to show today
 _STEPS = (1, 2, 3, 6, 12, 24, 60, 120, 240, 600, 1200, 2400, 6000, 12000)  # months from one label to the next
 _YEAR_MONTHS = 12
-
-
-class Look(StrEnum):
-    """How an event, or a phase, stands out."""
-
-    PAST = "past"
-    NEXT = "next"  # a phase: the one we are in
-    COMING = "coming"
-    CANCELLED = "cancelled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +45,6 @@ class Entry:
     details: str
     when: PartialDate
     kind: str
-    look: Look = Look.COMING
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """A phase of work with the days that surely belong to it, both inclusive. `short` is for where `name` has no room."""
-
-    name: str
-    short: str
-    first: date
-    last: date
     look: Look = Look.COMING
 
 
@@ -100,81 +72,16 @@ class Timeline:
     language: str
 
 
-@dataclass(frozen=True, slots=True)
-class Box:
-    """A rectangle. `role`: what the template draws it as."""
-
-    left: float
-    top: float
-    right: float
-    bottom: float
-    role: str = ""
-
-    @property
-    def width(self) -> float:
-        """How wide it is."""
-        return self.right - self.left
-
-    @property
-    def height(self) -> float:
-        """How high it is."""
-        return self.bottom - self.top
-
-    def meets(self, other: "Box") -> bool:
-        """Whether the two have more than an edge in common."""
-        across = self.left < other.right and other.left < self.right
-        return across and self.top < other.bottom and other.top < self.bottom
-
-
-@dataclass(frozen=True, slots=True)
-class Label:
-    """A line of text. `x`, `y`: where its baseline begins."""
-
-    text: str
-    x: float
-    y: float
-    face: Face
-    role: str
-
-    @property
-    def box(self) -> Box:
-        """What it covers, with all that its letters may have above and below."""
-        top, bottom = self.y - ASCENT * self.face.size, self.y + DESCENT * self.face.size
-        return Box(self.x, top, self.x + self.face.width(self.text), bottom)
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """An event on the line. `shape`: the event's kind, `bar` for several days, `vague` for days of which one will be it."""
-
-    shape: str
-    look: Look
-    box: Box
-
-
-@dataclass(frozen=True, slots=True)
-class Drawing:
-    """Everything in the picture, in the order in which it is drawn: `bands` and `bars` (boxes), `lines` (thin boxes), marks, labels."""
-
-    height: int
-    bands: tuple[Box, ...]
-    bars: tuple[Box, ...]
-    lines: tuple[Box, ...]
-    marks: tuple[Mark, ...]
-    labels: tuple[Label, ...]
-    width: int = WIDTH
-
-
 def layout(timeline: Timeline) -> Drawing:
     """Return where everything stands."""
-    page = _Page()
+    page = _Page(WIDTH)
     page.heading(timeline.words)
     dated = [entry for entry in timeline.entries if entry.when.precision is not Precision.OPEN]
     if dated or timeline.stages:
         scale = _scale([(e.when.first, e.when.last) for e in dated] + [(s.first, s.last) for s in timeline.stages], timeline.today)
         page.chart(scale, timeline, dated)
     page.undated([entry for entry in timeline.entries if entry.when.precision is Precision.OPEN], timeline.words)
-    page.key(timeline.words, dated)
+    page.meanings(timeline.words, dated)
     return page.drawing()
 
 
@@ -226,18 +133,6 @@ def _scale(spans: Sequence[tuple[date, date]], today: date) -> _Scale:
     return _Scale(min(start, end - _SHORTEST), end)
 
 
-def _lanes(stages: Iterable[Stage]) -> list[list[Stage]]:
-    """Return the phases in lanes in which none lies over another; there is hardly ever more than one."""
-    lanes: list[list[Stage]] = []
-    for stage in sorted(stages, key=lambda s: (s.first, s.last)):
-        free = next((lane for lane in lanes if lane[-1].last < stage.first), None)
-        if free is not None:
-            free.append(stage)
-        elif len(lanes) < _MOST_LANES:
-            lanes.append([stage])
-    return lanes
-
-
 @dataclass(frozen=True, slots=True)
 class _Block:
     """The words of an event, broken into lines. `x`: its left edge; `beside`: the mark, else below it."""
@@ -251,7 +146,7 @@ class _Block:
 
 def _block(entry: Entry, title: Face, left: float, right: float) -> _Block:
     """Break an event's words, and choose where they stand: right of the mark (from `left` to `right`), left of it, or below."""
-    words, details = _clean(entry.title) or "–", _clean(entry.details)
+    words, details = clean(entry.title) or "–", clean(entry.details)
     rooms = {False: RIGHT - _EDGE - right - _GAP, True: left - _GAP - LEFT - _EDGE}  # by whether they end at the mark
     natural = max(title.width(words), _DETAILS.width(details))
     side = next((side for side, room in rooms.items() if natural <= room), max(rooms, key=lambda side: rooms[side]))
@@ -264,44 +159,16 @@ def _block(entry: Entry, title: Face, left: float, right: float) -> _Block:
     return _Block(*lines, max(LEFT, min(left, RIGHT - width)), right_aligned=False, beside=False)
 
 
-def _clean(text: str) -> str:
-    return one_line(text, _LONGEST_TEXT)
-
-
-class _Page:
-    """A page that is filled from top to bottom. `y`: where there is room."""
-
-    def __init__(self) -> None:
-        self.y = 40.0
-        self._bands: list[Box] = []
-        self._bars: list[Box] = []
-        self._lines: list[Box] = []
-        self._marks: list[Mark] = []
-        self._labels: list[Label] = []
-
-    def drawing(self) -> Drawing:
-        """Return everything that was put on the page."""
-        return Drawing(
-            round(self.y + 36),
-            tuple(self._bands),
-            tuple(self._bars),
-            tuple(self._lines),
-            tuple(self._marks),
-            tuple(self._labels),
-        )
-
-    def _write(self, text: str, x: float, face: Face, role: str, *, top: float, ends: bool = False) -> None:
-        """Put a line of text below `top`, beginning at `x`, or ending there."""
-        x -= face.width(text) if ends else 0
-        self._labels.append(Label(text, round(x, 1), round(top + ASCENT * face.size, 1), face, role))
+class _Page(Page):
+    """The page of a time line."""
 
     def heading(self, words: Words) -> None:
         """Write the heading, and the day on which the picture was made."""
-        day = _ASIDE.shorten(_clean(words.day), RIGHT - LEFT - 400)
-        heading = _HEADING.shorten(_clean(words.heading), RIGHT - LEFT - _ASIDE.width(day) - 40)
-        self._write(heading, LEFT, _HEADING, "heading", top=self.y)
-        self._write(day, RIGHT, _ASIDE, "aside", top=self.y + ASCENT * (_HEADING.size - _ASIDE.size), ends=True)
-        self.y += _HEADING.size * _LINE + 28
+        day = _ASIDE.shorten(clean(words.day), RIGHT - LEFT - 400)
+        heading = _HEADING.shorten(clean(words.heading), RIGHT - LEFT - _ASIDE.width(day) - 40)
+        self.write(heading, LEFT, _HEADING, "heading", top=self.y)
+        self.write(day, RIGHT, _ASIDE, "aside", top=self.y + ASCENT * (_HEADING.size - _ASIDE.size), ends=True)
+        self.y += _HEADING.size * LINE + 28
 
     def chart(self, scale: _Scale, timeline: Timeline, entries: Sequence[Entry]) -> None:
         """Draw the line, the phases, and a row for each event."""
@@ -310,14 +177,14 @@ class _Page:
         if scale.holds(timeline.today):
             self._today(sum(scale.span(timeline.today, timeline.today)) / 2, timeline.words)
         below_today = self.y
-        for lane in _lanes(timeline.stages):
-            self._stages(scale, lane)
+        for lane in in_lanes(timeline.stages):
+            self.stages(lane, scale.span)
         self.y += 10
         for entry in entries:
             self._row(scale, entry)
         if scale.holds(timeline.today):
             self._today_line(sum(scale.span(timeline.today, timeline.today)) / 2, below_today)
-        self._bands[:0] = [Box(a, top, b, self.y, f"year{n % 2}") for n, (a, b) in enumerate(borders)]
+        self.bands[:0] = [Box(a, top, b, self.y, f"year{n % 2}") for n, (a, b) in enumerate(borders)]
         self.y += 24
 
     def _axis(self, scale: _Scale, language: str) -> list[tuple[float, float]]:
@@ -332,11 +199,11 @@ class _Page:
         for start, (left, right) in zip(starts, pairwise(borders), strict=True):
             name = str(max(start, scale.start) // _YEAR_MONTHS)
             if _YEAR.width(name) + 20 <= right - left:
-                self._write(name, left + 10, _YEAR, "year", top=self.y + 6)
-        self.y += _YEAR.size * _LINE + 10
+                self.write(name, left + 10, _YEAR, "year", top=self.y + 6)
+        self.y += _YEAR.size * LINE + 10
         if step < _YEAR_MONTHS:
             self._months(scale, range(scale.start + -scale.start % step, scale.end, step), months)
-            self.y += _MONTH.size * _LINE + 4
+            self.y += _MONTH.size * LINE + 4
         self.y += 8
         return list(pairwise(borders))
 
@@ -344,44 +211,29 @@ class _Page:
         for month in shown:
             name, x = names[month % _YEAR_MONTHS], scale.month(month)
             if x + 10 + _MONTH.width(name) <= RIGHT:
-                self._write(name, x + 10, _MONTH, "month", top=self.y)
-                self._lines.append(Box(x, self.y + 4, x + 2, self.y + _MONTH.size + 4, "tick"))
+                self.write(name, x + 10, _MONTH, "month", top=self.y)
+                self.lines.append(Box(x, self.y + 4, x + 2, self.y + _MONTH.size + 4, "tick"))
 
     def _today(self, x: float, words: Words) -> None:
         """Put up the sign that says which line is today's."""
-        name = _TODAY.shorten(_clean(words.today), 300)
+        name = _TODAY.shorten(clean(words.today), 300)
         width = _TODAY.width(name) + 28
         left = min(max(LEFT, x - width / 2), RIGHT - width)
-        sign = Box(left, self.y, left + width, self.y + _TODAY.size * _LINE + 8, "today")
-        self._bars.append(sign)
-        self._write(name, left + 14, _TODAY, "today", top=self.y + 5)
+        sign = Box(left, self.y, left + width, self.y + _TODAY.size * LINE + 8, "today")
+        self.bars.append(sign)
+        self.write(name, left + 14, _TODAY, "today", top=self.y + 5)
         self.y = sign.bottom
 
     def _today_line(self, x: float, top: float) -> None:
         """Draw today's line down to here, with gaps where it would run through words."""
         line = Box(x - 2, top, x + 2, self.y, "today")
-        around = [Box(b.left - 6, b.top, b.right + 6, b.bottom) for b in (label.box for label in self._labels)]
+        around = [Box(b.left - 6, b.top, b.right + 6, b.bottom) for b in (label.box for label in self.labels)]
         for box in sorted((b for b in around if b.meets(line)), key=lambda b: b.top):
             if box.top > top + _SHORTEST_PIECE:
-                self._lines.append(Box(line.left, top, line.right, box.top, line.role))
+                self.lines.append(Box(line.left, top, line.right, box.top, line.role))
             top = max(top, box.bottom)
         if self.y > top:
-            self._lines.append(Box(line.left, top, line.right, self.y, line.role))
-
-    def _stages(self, scale: _Scale, lane: Iterable[Stage]) -> None:
-        """Draw phases beside each other, with as much of their names as fits."""
-        top = self.y + 8
-        for stage in lane:
-            left, right = scale.span(stage.first, stage.last)
-            bar = Box(left, top, max(right - 3, left + 1), top + _PHASE_HEIGHT, f"phase-{stage.look}")
-            self._bars.append(bar)
-            face = _PHASE_NOW if stage.look is Look.NEXT else _PHASE
-            names = (_clean(stage.name), _clean(stage.short))
-            name = next((name for name in names if face.width(name) + 10 <= bar.width), "")
-            if name:
-                x = (bar.left + bar.right - face.width(name)) / 2
-                self._write(name, x, face, bar.role, top=top + (_PHASE_HEIGHT - face.size * (ASCENT + DESCENT)) / 2)
-        self.y = top + _PHASE_HEIGHT
+            self.lines.append(Box(line.left, top, line.right, self.y, line.role))
 
     def _row(self, scale: _Scale, entry: Entry) -> None:
         """Draw an event's mark, and its words where there is room for them."""
@@ -390,47 +242,33 @@ class _Page:
         block = _block(entry, title, left, right)
         top = self.y
         self.y += _PAD
-        middle = self.y + (title.size * _LINE if block.beside else _MARK) / 2
-        self._marks.append(Mark(shape, entry.look, Box(left, middle - _MARK / 2, right, middle + _MARK / 2)))
+        middle = self.y + (title.size * LINE if block.beside else MARK) / 2
+        self.marks.append(Mark(shape, entry.look, Box(left, middle - MARK / 2, right, middle + MARK / 2)))
         if not block.beside:
-            self.y += _MARK + 6
+            self.y += MARK + 6
         for lines, face, role in ((block.title, title, "title"), (block.details, _DETAILS, "details")):
             for line in lines:
-                self._write(line, block.x, face, f"{role}-{entry.look}", top=self.y, ends=block.right_aligned)
-                self.y += face.size * _LINE
+                self.write(line, block.x, face, f"{role}-{entry.look}", top=self.y, ends=block.right_aligned)
+                self.y += face.size * LINE
         self.y += _PAD
         if entry.look is Look.NEXT:
-            self._bands.append(Box(LEFT, top, RIGHT, self.y, "next"))
+            self.bands.append(Box(LEFT, top, RIGHT, self.y, "next"))
 
     def undated(self, entries: Sequence[Entry], words: Words) -> None:
         """List the events that have no place on the line."""
         if not entries:
             return
-        self._line(words.open, _TITLE, "open")
+        self.line(words.open, _TITLE, "open")
         for entry in entries:
-            self._line(f"• {_clean(entry.title)}, {_clean(entry.details)}", _DETAILS, f"title-{entry.look}")
+            self.line(f"• {clean(entry.title)}, {clean(entry.details)}", _DETAILS, f"title-{entry.look}")
         self.y += 18
 
-    def _line(self, text: str, face: Face, role: str) -> None:
-        self._write(face.shorten(_clean(text), RIGHT - LEFT), LEFT, face, role, top=self.y)
-        self.y += face.size * _LINE + 4
-
-    def key(self, words: Words, entries: Sequence[Entry]) -> None:
+    def meanings(self, words: Words, entries: Sequence[Entry]) -> None:
         """Say what the marks mean that were drawn, and what the picture leaves out."""
         kinds = [(kind, name) for kind, name in words.kinds.items() if any(e.kind == kind and e.when.exact for e in entries)]
-        vague = [("vague", words.vague)] if any(not e.when.exact for e in entries) else []
-        x = float(LEFT)
-        for shape, name in kinds + vague:
-            text = _KEY.shorten(_clean(name), RIGHT - LEFT - _MARK - 12)
-            width = _MARK + 12 + _KEY.width(text)
-            if x > LEFT and x + width > RIGHT:
-                x, self.y = float(LEFT), self.y + _KEY.size * _LINE + 10
-            self._marks.append(Mark(shape, Look.COMING, Box(x, self.y, x + _MARK, self.y + _MARK)))
-            self._write(text, x + _MARK + 12, _KEY, "key", top=self.y + 1)
-            x += width + 40
-        self.y += (_KEY.size * _LINE + 10) if kinds or vague else 0
+        self.key(kinds + ([("vague", words.vague)] if any(not e.when.exact for e in entries) else []))
         if words.note:
-            self._line(words.note, _KEY, "key")
+            self.line(words.note, _KEY, "key")
 
 
 def _extent(scale: _Scale, entry: Entry) -> tuple[str, float, float]:
@@ -438,7 +276,7 @@ def _extent(scale: _Scale, entry: Entry) -> tuple[str, float, float]:
     left, right = scale.span(entry.when.first, entry.when.last)
     if not entry.when.exact:
         return "vague", left, max(right, left + 4)
-    if right - left > _MARK * 2:
+    if right - left > MARK * 2:
         return "bar", left, right
-    middle = min(max((left + right) / 2, LEFT + _MARK / 2), RIGHT - _MARK / 2)
-    return entry.kind, middle - _MARK / 2, middle + _MARK / 2
+    middle = min(max((left + right) / 2, LEFT + MARK / 2), RIGHT - MARK / 2)
+    return entry.kind, middle - MARK / 2, middle + MARK / 2

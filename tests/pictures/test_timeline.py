@@ -13,7 +13,8 @@ from bot.domain.dates import PartialDate
 from bot.pictures import draw_timeline
 from bot.pictures.drawing import png, svg
 from bot.pictures.fonts import FAMILY, Face
-from bot.pictures.timeline import LEFT, RIGHT, Box, Drawing, Entry, Label, Look, Stage, Timeline, Words, layout
+from bot.pictures.shapes import Box, Drawing, Label, Look, Stage
+from bot.pictures.timeline import LEFT, RIGHT, Entry, Timeline, Words, layout
 
 TODAY = date(2020, 10, 12)
 WORDS = Words("Zeitplan", "12. Oktober 2020", "heute", "Termin noch offen", "Tag steht noch nicht fest", {"workshop": "Workshop"})
