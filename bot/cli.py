@@ -143,6 +143,9 @@ def simulate(
             "--date", help=_t("Wenn ein Termin ein anderer ist, z. B. labor-2=2021-06-30, oder erst ab einem Tag: …@2021-01-15.")
         ),
     ] = None,
+    picture: Annotated[
+        Path | None, typer.Option(help=_t("Außerdem auf einer Zeitachse zeichnen, in eine Datei, die auf .svg oder .png endet."))
+    ] = None,
 ) -> None:
     """Show what would be sent where, without a homeserver."""
     from bot.verbs.simulate import simulate as simulate_period
@@ -159,6 +162,7 @@ def simulate(
             as_json=as_json,
             submitted=submit or (),
             dated=dated or (),
+            picture=picture,
         )
     )
     raise typer.Exit(status)

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.domain.reminders import Ladder, Reminder, due, next_at, wanted
+from bot.errors import Text
 from bot.rendering import Template
 
 Facts = TypeVar("Facts")
@@ -77,7 +78,8 @@ class ReminderPolicy(ABC, Generic[Facts]):
     time). With `merges`, reminders that come into one room at the same time are one message: the template gets them as `items`, each with
     its words and its own `late`; `late` is that of all. `mentions`: whether reminders may mention somebody; then `mention` is a user id or
     None, and with `merges` there is `mentioned`, a list of all. `simulated`: whether `netzwart simulate` can show them. `first_sight`:
-    whether what is new in the database may have been due before, and is then passed over.
+    whether what is new in the database may have been due before, and is then passed over. `title`: what kind of reminder it is, in the
+    picture of a simulation; `name` if there is none.
     """
 
     name: str
@@ -86,6 +88,7 @@ class ReminderPolicy(ABC, Generic[Facts]):
     mentions: bool = False
     simulated: bool = True
     first_sight: bool = True
+    title: Text | None = None
 
     @abstractmethod
     async def facts(self, session: AsyncSession, settings: ReminderSettings, zone: ZoneInfo, now: datetime) -> Facts:

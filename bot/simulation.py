@@ -7,8 +7,11 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from bot.db import programme, reports
 from bot.db.engine import Database
+from bot.domain.programme import Event, Phase
 from bot.domain.reminders import Reminder, unsaid
+from bot.domain.reports import Report
 from bot.reminder_policy import ReminderPolicy, ReminderSettings
 from bot.what_if import WhatIf, apply, moment_of
 
@@ -19,6 +22,16 @@ class Simulated:
 
     at: datetime
     reminder: Reminder
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What would be said, in the order of time, and the programme as it is at the end."""
+
+    said: list[Simulated]
+    events: list[Event]
+    phases: list[Phase]
+    reports: list[Report]
 
 
 class _Undone(Exception):
@@ -33,12 +46,12 @@ async def simulate(
     first: datetime,
     until: datetime,
     what_ifs: Sequence[WhatIf] = (),
-) -> list[Simulated]:
-    """Return everything that would be said from `first` on and before `until`, in the order of time, if all `what_ifs` came true.
+) -> Course:
+    """Return everything that would be said from `first` on and before `until` if all `what_ifs` came true.
 
     Nothing of them stays in the database. Raises `UserError` for one that cannot be.
     """
-    found: list[Simulated] = []
+    course = Course([], [], [], [])
     shown = [policy for policy in policies if policy.simulated]
     with suppress(_Undone):
         async with database.begin() as session:
@@ -50,9 +63,13 @@ async def simulate(
                     facts = await policy.facts(session, settings, zone, begin)
                     if begin == first:
                         said |= {r.key for r in policy.wanted(facts, first - timedelta(microseconds=1))}
-                    found += _stretch(policy, facts, said, begin, end, zone)
+                    course.said.extend(_stretch(policy, facts, said, begin, end, zone))
+            course.events.extend(await programme.every_event(session))
+            course.phases.extend(await programme.every_phase(session))
+            course.reports.extend(await reports.every(session))
             raise _Undone
-    return sorted(found, key=lambda s: (s.at, s.reminder.policy, s.reminder.subject, s.reminder.key))
+    course.said.sort(key=lambda s: (s.at, s.reminder.policy, s.reminder.subject, s.reminder.key))
+    return course
 
 
 def _stretches(

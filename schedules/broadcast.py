@@ -15,6 +15,7 @@ from bot.db.broadcasts import Broadcast
 from bot.domain.broadcasts import POINTLESS_AFTER, POLICY, lab_keys, ladder
 from bot.domain.places import COORDINATION, lab_room
 from bot.domain.reminders import Reminder, wanted
+from bot.errors import text
 from bot.reminder_policy import ReminderPolicy, ReminderSettings
 from bot.rendering import template
 
@@ -26,6 +27,7 @@ class ScheduledBroadcast(ReminderPolicy[Sequence[Broadcast]]):
     """One notice for each lab of each broadcast that has a time."""
 
     name = POLICY
+    title = text("Rundruf zu seiner Zeit")
     template = template(
         "{% if missed %}"
         "<p>{% trans number=number, day=day|when, time=time %}Rundruf {{ number }} war geplant für {{ day }}, {{ time }}. Da war ich"

@@ -16,6 +16,7 @@ from bot.db import programme, reports
 from bot.domain.dates import PartialDate, Precision
 from bot.domain.places import COORDINATION
 from bot.domain.reminders import Calendar, Reminder, ladder
+from bot.errors import text
 from bot.reminder_policy import ReminderPolicy, ReminderSettings
 from bot.rendering import template
 from bot.working_time import calendar_of
@@ -48,6 +49,7 @@ class DateToBeFixed(ReminderPolicy[Facts]):
     """One question for each thing and step, in the coordination room; what comes together is one message."""
 
     name = "date-to-be-fixed"
+    title = text("Tag steht noch nicht fest")
     merges = True
     template = template(
         "{% set dates = items|sort(attribute='when.sort_key') %}"

@@ -12,6 +12,7 @@ from bot.db import labs, programme
 from bot.domain.places import lab_room
 from bot.domain.programme import Event
 from bot.domain.reminders import Calendar, Reminder, ladder
+from bot.errors import text
 from bot.reminder_policy import ReminderPolicy, ReminderSettings
 from bot.rendering import template
 from bot.working_time import calendar_of
@@ -31,6 +32,7 @@ class RegistrationClosing(ReminderPolicy[Facts]):
     """Steps before the last day to register, in the room of every lab."""
 
     name = "registration-closing"
+    title = text("Die Anmeldung schließt")
     merges = True
     template = template(
         "{% import 'events.html.j2' as show with context %}"

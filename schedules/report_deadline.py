@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.domain.dates import PartialDate
 from bot.domain.reminders import Reminder, ladder
+from bot.errors import text
 from bot.reminder_policy import ReminderPolicy, ReminderSettings
 from bot.rendering import template
 from schedules._owed import Owed, read_owed, to_debtor
@@ -20,6 +21,7 @@ class ReportDeadline(ReminderPolicy[Owed]):
     """Steps before the deadline of a report that is still open."""
 
     name = "report-deadline"
+    title = text("Vor der Abgabe")
     merges = mentions = True
     template = template(
         "{% macro left(days) %}"

@@ -22,6 +22,7 @@ class ReportEscalation(ReminderPolicy[tuple[Owed, dict[str, str]]]):
     """One step for each report of each debtor, in the coordination room, once it is overdue for longer than is borne."""
 
     name = "report-escalation"
+    title = text("Lange überfällig")
     merges = True
     template = template(
         "<p>{% trans %}Lange überfällig:{% endtrans %}</p><ul>{% for title, all in items|groupby('title') %}"

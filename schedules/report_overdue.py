@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.domain.dates import PartialDate, Precision
 from bot.domain.reminders import Reminder, overdue_ladder
 from bot.domain.reports import Status
+from bot.errors import text
 from bot.reminder_policy import ReminderPolicy, ReminderSettings
 from bot.rendering import template
 from schedules._owed import Owed, read_owed, to_debtor
@@ -21,6 +22,7 @@ class ReportOverdue(ReminderPolicy[Owed]):
     """Steps after the last possible day of a report that is still owed."""
 
     name = "report-overdue"
+    title = text("Überfällig")
     merges = mentions = True
     template = template(
         "{% for item in items %}<p>{% if loop.first %}{% for person in mentioned %}{{ person|pill }}: {% endfor %}{% endif %}"

@@ -15,6 +15,7 @@ from bot.db import programme
 from bot.domain.places import NETWORK
 from bot.domain.programme import Event
 from bot.domain.reminders import Calendar, Reminder
+from bot.errors import text
 from bot.reminder_policy import ReminderPolicy, ReminderSettings
 from bot.rendering import template
 from bot.working_time import calendar_of
@@ -32,6 +33,7 @@ class WorkshopTomorrow(ReminderPolicy[Facts]):
     """One notice for each event, on the working day before it begins."""
 
     name = "workshop-tomorrow"
+    title = text("Am Werktag vor einer Veranstaltung")
     template = template(
         "{% import 'events.html.j2' as show with context %}"
         "<p>{% if late %}<em>{% trans %}Verspätet, weil ich nicht da war:{% endtrans %}</em> {% endif %}"

@@ -8,7 +8,9 @@ from pathlib import Path
 import jinja2
 import resvg_py
 
+from bot.pictures import reminders
 from bot.pictures.fonts import FAMILY, FILES
+from bot.pictures.reminders import Chart
 from bot.pictures.shapes import Drawing
 from bot.pictures.timeline import Timeline, layout
 
@@ -25,6 +27,16 @@ class Picture:
     height: int
 
 
+async def draw_reminders(chart: Chart, ending: str) -> bytes:
+    """Return the picture of a period's reminders as a file. `ending`: `.svg` or `.png`. Drawn beside the event loop."""
+    return await asyncio.to_thread(_reminders, chart, ending)
+
+
+def _reminders(chart: Chart, ending: str) -> bytes:
+    source = svg(reminders.layout(chart), fitted=ending == ".svg")
+    return source.encode() if ending == ".svg" else png(source)
+
+
 async def draw_timeline(timeline: Timeline) -> Picture:
     """Return the picture of a time line. Drawn beside the event loop; it takes 0.1 s."""
     return await asyncio.to_thread(_draw, timeline)
@@ -35,9 +47,9 @@ def _draw(timeline: Timeline) -> Picture:
     return Picture(png(svg(drawing)), drawing.width, drawing.height)
 
 
-def svg(drawing: Drawing) -> str:
-    """Return the SVG of a laid out time line."""
-    return _template("timeline.svg.j2").render(drawing=drawing, family=FAMILY)
+def svg(drawing: Drawing, *, fitted: bool = False) -> str:
+    """Return the SVG of a laid out time line. `fitted`: each text says how wide it is, for machines that do not have our font."""
+    return _template("timeline.svg.j2").render(drawing=drawing, family=FAMILY, fitted=fitted)
 
 
 @lru_cache(_REMEMBERED)

@@ -128,7 +128,7 @@ class Page:
 
     def __init__(self, width: int) -> None:
         self.width, self.left, self.right = width, float(MARGIN), float(width - MARGIN)
-        self.y = 40.0
+        self.y: float = 40.0
         self.bands: list[Box] = []
         self.bars: list[Box] = []
         self.lines: list[Box] = []

@@ -178,7 +178,7 @@ async def test_what_waits_for_its_room_says_so_anew(netz: Evening) -> None:
 
 async def test_simulated_nothing_is_missed(netz: Evening) -> None:
     """A simulation asks what would be said if the bot is there."""
-    found = await simulate(netz.database, POLICIES, RemindersConfig(), ZONE, AT, AT + timedelta(days=20))
+    found = (await simulate(netz.database, POLICIES, RemindersConfig(), ZONE, AT, AT + timedelta(days=20))).said
     assert [(s.at, s.reminder.room) for s in found if s.reminder.policy == "broadcast"] == [
         (AT, "lab:bergstrasse"),
         (AT, "lab:bremen"),
