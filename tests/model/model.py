@@ -11,8 +11,10 @@ from zoneinfo import ZoneInfo
 
 ZONE = ZoneInfo("Europe/Berlin")
 DAYS_BEFORE = (30, 14, 7, 2, 0)
-DAYS_OFF = {date.fromisoformat(day) for day in "2020-12-25 2021-01-01 2021-04-02 2021-04-05 2021-05-13 2021-05-24".split()}
-"""Public holidays in Bremen that are no Saturday or Sunday."""
+HOLIDAYS = "2020-12-25 2021-01-01 2021-04-02 2021-04-05 2021-05-13 2021-05-24"
+CLOSED = "2020-12-24 2020-12-31"
+DAYS_OFF = {date.fromisoformat(day) for day in f"{HOLIDAYS} {CLOSED}".split()}
+"""Public holidays in Bremen that are no Saturday or Sunday, and days on which municipalities are closed."""
 
 WEEK = timedelta(days=7)
 
