@@ -98,7 +98,8 @@ def _lane(lane: _Key, said: Sequence[Simulated], speech: Catalogue) -> Lane:
     amount = _amount(messages, len({simulated.reminder.room for simulated in said}))
     where = speech.say(_PLACES[place]) if place in _PLACES else place
     days = tuple((day, len(places)) for day, places in rooms.items())
-    return Lane(speech.say(policy.title or text(policy.name)), f"{where}: {speech.say(amount)}", days, messages)
+    title = speech.say(policy.title) if policy.title else policy.name
+    return Lane(title, f"{where}: {speech.say(amount)}", days, messages)
 
 
 def _amount(messages: int, rooms: int) -> Text:

@@ -52,6 +52,7 @@ _KEY = (
     "",
     "One line for each message, with the rooms that get it word for word; commas join what is one message. P14D is 14 days before,",
     "-P3D 3 days after. `python -m tests.verbs.golden` writes this file anew; docs/adr/0015 says why each line is as it is.",
+    "",
 )
 
 KEPT = Course(
@@ -117,15 +118,23 @@ async def written(course: Course) -> str:
         data.write(EXAMPLE.read_text("utf-8").replace('when = "2022-12"', course.registration or 'when = "2022-12"'))
         data.flush()
         found = lines(await run(Path(data.name), submitted=course.submitted, dated=course.dated))
-    parts = [f"# {line}".rstrip() for line in (*course.told.splitlines(), *_KEY)]
+    parts = [f"# {line}".rstrip() for line in (*course.told.splitlines(), *_KEY, *_dates())]
     month = ""
     for line in found:
         if month != (month := f"{line.at:%Y-%m}"):
             parts.append("")
         at = line.at.isoformat(sep=" ", timespec="minutes")
-        parts.append(f"{line.at:%a} {at}  {line.policy:<20}  {line.said:<20}  → {_named(line.rooms)}")
+        parts.append(f"{line.at:%a} {at}  {line.policy:<20}  {line.said:<38}  → {_named(line.rooms)}")
     parts += ["", "# Messages in each room:", *_tally(found)]
     return "\n".join(parts) + "\n"
+
+
+def _dates() -> Iterator[str]:
+    """Yield the dates of the data file, so that whoever reviews has them before their eyes."""
+    data = network(EXAMPLE)
+    yield "Events: " + " · ".join(f"{event['key']} {event['when']}" for event in data["events"])
+    for series in data["report_series"]:
+        yield f"Owed by {series['owed_by']}: " + " · ".join(f"{report['key']} {report['due']}" for report in series["reports"])
 
 
 async def run(data: Path = EXAMPLE, *, submitted: Sequence[str] = (), dated: Sequence[str] = ()) -> list[Said]:
