@@ -8,8 +8,9 @@ import os
 import re
 import tomllib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from contextvars import ContextVar
-from datetime import time, timedelta
+from datetime import date, time, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, cast, get_origin
 from urllib.parse import quote, urlsplit
@@ -148,6 +149,16 @@ def _age(value: object) -> object:
     return age
 
 
+def _day_off(value: object) -> str:
+    """Return `12-24`, which is a day of every year, or `2026-05-15`."""
+    said = value.isoformat() if isinstance(value, date) else value
+    if isinstance(said, str) and re.fullmatch(r"(?:\d{4}-)?\d\d-\d\d", said):
+        with suppress(ValueError):
+            date.fromisoformat(f"2024-{said}" if len(said) == len("12-24") else said)
+            return said
+    raise _Wrong(text("ist kein Tag; richtig wäre zum Beispiel »12-24« für jedes Jahr oder »2026-05-15«"))
+
+
 def _time_of_day(value: object) -> object:
     if isinstance(value, time):
         return value
@@ -177,6 +188,7 @@ Room = Annotated[
 ]
 Days = Annotated[timedelta, BeforeValidator(_duration)]
 Age = Annotated[timedelta, BeforeValidator(_age)]
+DayOff = Annotated[str, BeforeValidator(_day_off)]
 TimeOfDay = Annotated[time, BeforeValidator(_time_of_day)]
 PathFromFolder = Annotated[Path, AfterValidator(_from_folder)]
 SecretFile = Annotated[Path, AfterValidator(_from_folder), AfterValidator(_with_secret_in_it)]
@@ -324,6 +336,7 @@ class RemindersConfig(_Section):
     overdue_steps: tuple[Days, ...] = tuple(timedelta(days=days) for days in (3, 10, 17))
     escalate_after: Days = timedelta(days=7)
     office_hours: Annotated[tuple[TimeOfDay, TimeOfDay], AfterValidator(_running_forward)] = (time(8), time(18))
+    days_off: tuple[DayOff, ...] = ()
     series: dict[str, SeriesConfig] = Field(default_factory=dict[str, SeriesConfig])
 
 

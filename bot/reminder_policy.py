@@ -47,6 +47,11 @@ class ReminderSettings(Protocol):
         """When reminders may come."""
         ...
 
+    @property
+    def days_off(self) -> tuple[str, ...]:
+        """When none come, beside weekends and public holidays (`bot.working_time`)."""
+        ...
+
 
 class SeriesSettings(Protocol):
     """What the configuration says about one series of reports; None: as for all."""

@@ -1,26 +1,41 @@
-"""When people work: office hours in the network's zone, and the days off of their state."""
+"""When people work: office hours in the network's zone, the public holidays of their state, and the days off of the network."""
 
-from collections.abc import Callable
 from datetime import date, time
 from functools import cache
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 import holidays
 
 from bot.domain.reminders import Calendar
 
-_NOBODY_WORKS = {(12, 24), (12, 31)}
-"""Month and day. No public holidays, but municipalities are closed (TVöD, § 6 (3)), and who is not does not look for reminders then."""
+
+class WorkingTime(Protocol):
+    """What the configuration says about it."""
+
+    @property
+    def office_hours(self) -> tuple[time, time]:
+        """When they open and close."""
+        ...
+
+    @property
+    def days_off(self) -> tuple[str, ...]:
+        """Days off beside weekends and public holidays: `12-24` is one of every year, `2026-05-15` a single one."""
+        ...
 
 
-def calendar_of(state: str | None, office_hours: tuple[time, time], zone: ZoneInfo) -> Calendar:
+def calendar_of(state: str | None, settings: WorkingTime, zone: ZoneInfo) -> Calendar:
     """Return the working time in a state (ISO 3166-2), or in all of Germany: None, with the holidays that every state has."""
-    opens, closes = office_hours
-    return Calendar(zone, opens, _day_off(state), closes)
+    opens, closes = settings.office_hours
+    public_holidays, days_off = _public_holidays(state), frozenset(settings.days_off)
+
+    def day_off(day: date) -> bool:
+        return day in public_holidays or f"{day:%m-%d}" in days_off or day.isoformat() in days_off
+
+    return Calendar(zone, opens, day_off, closes)
 
 
 @cache
-def _day_off(state: str | None) -> Callable[[date], bool]:
-    """Return what tells days off. Years are filled in when they are asked for."""
-    public_holidays = holidays.country_holidays("DE", subdiv=state.removeprefix("DE-") if state else None)
-    return lambda day: (day.month, day.day) in _NOBODY_WORKS or day in public_holidays
+def _public_holidays(state: str | None) -> holidays.HolidayBase:
+    """Return the public holidays. Years are filled in when they are asked for."""
+    return holidays.country_holidays("DE", subdiv=state.removeprefix("DE-") if state else None)

@@ -29,10 +29,10 @@ class Owed:
 
 async def read_owed(session: AsyncSession, settings: ReminderSettings, zone: ZoneInfo, now: datetime) -> Owed:
     """Read what is owed by debtors that are in our data, and whom to mention today."""
-    everywhere = calendar_of(None, settings.office_hours, zone)
+    everywhere = calendar_of(None, settings, zone)
     calendars = {RESEARCH: everywhere}
     for lab in await labs.every(session):
-        calendars[lab.key] = calendar_of(lab.state, settings.office_hours, zone)
+        calendars[lab.key] = calendar_of(lab.state, settings, zone)
     owed = [debt for debt in await reports.debts(session) if debt.status.owed and debt.debtor in calendars]
     ladders = {debt.report.series: ladder_of(settings, debt.report.series) for debt in owed}
     mentions = await contacts.mentions(session, now.astimezone(zone).date())

@@ -69,7 +69,7 @@ class DateToBeFixed(ReminderPolicy[Facts]):
         coming = [event for event in await programme.every_event(session) if not event.cancelled]
         found = [Vague("report", report.key, report.title, report.due) for report in owed]
         found += [Vague("event", event.key, event.title, event.when) for event in coming]
-        return Facts([v for v in found if not v.when.exact], calendar_of(None, settings.office_hours, zone))
+        return Facts([v for v in found if not v.when.exact], calendar_of(None, settings, zone))
 
     def plan(self, facts: Facts) -> list[Reminder]:
         """Return the questions about everything that is vague, up to its last possible day, or later if it is open."""

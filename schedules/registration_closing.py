@@ -50,7 +50,7 @@ class RegistrationClosing(ReminderPolicy[Facts]):
 
     async def facts(self, session: AsyncSession, settings: ReminderSettings, zone: ZoneInfo, now: datetime) -> Facts:  # noqa: ARG002  (for others)
         """Read the programme, and which days are off where."""
-        calendars = {lab.key: calendar_of(lab.state, settings.office_hours, zone) for lab in await labs.every(session)}
+        calendars = {lab.key: calendar_of(lab.state, settings, zone) for lab in await labs.every(session)}
         return Facts(await programme.every_event(session), calendars)
 
     def words(self, reminder: Reminder, now: datetime) -> dict[str, object]:

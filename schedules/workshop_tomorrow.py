@@ -44,7 +44,7 @@ class WorkshopTomorrow(ReminderPolicy[Facts]):
 
     async def facts(self, session: AsyncSession, settings: ReminderSettings, zone: ZoneInfo, now: datetime) -> Facts:  # noqa: ARG002  (for others)
         """Read the programme."""
-        return Facts(await programme.every_event(session), calendar_of(None, settings.office_hours, zone))
+        return Facts(await programme.every_event(session), calendar_of(None, settings, zone))
 
     def words(self, reminder: Reminder, now: datetime) -> dict[str, object]:
         """Count the days that are left when it is said."""

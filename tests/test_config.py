@@ -144,6 +144,21 @@ def test_all_mistakes_at_once(folder: Path) -> None:
         ),
         ("reminders", 'office_hours = ["8"]', 'reminders.office_hours.0: ist keine Uhrzeit; richtig wäre zum Beispiel "08:00"'),
         ("reminders", 'office_hours = ["18:00", "08:00"]', "reminders.office_hours: das Ende muss nach dem Anfang liegen"),
+        (
+            "reminders",
+            'days_off = ["Heiligabend"]',
+            "reminders.days_off.0: ist kein Tag; richtig wäre zum Beispiel »12-24« für jedes Jahr oder »2026-05-15«",
+        ),
+        (
+            "reminders",
+            'days_off = ["02-30"]',
+            "reminders.days_off.0: ist kein Tag; richtig wäre zum Beispiel »12-24« für jedes Jahr oder »2026-05-15«",
+        ),
+        (
+            "reminders",
+            'days_off = ["2027-02-29"]',
+            "reminders.days_off.0: ist kein Tag; richtig wäre zum Beispiel »12-24« für jedes Jahr oder »2026-05-15«",
+        ),
         ("reminders", 'office_hours = ["8:00", "9:00", "9:30"]', "reminders.office_hours: ist zu lang; erlaubt sind höchstens 2"),
         ("web", 'listen = "8480"', "web.listen: ist keine Adresse mit Port; richtig wäre zum Beispiel 127.0.0.1:8480"),
         (
@@ -246,6 +261,12 @@ def test_environment_over_file(folder: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert config.reminders.steps == (timedelta(days=14), timedelta(days=3))
     assert config.reminders.office_hours == (time(9), time(17, 30))
     assert config.network.lab_rooms == {"bremen": "!bremen", "wuerzburg": "!wuerzburg"}
+
+
+def test_days_off_are_days_of_every_year_or_dates(folder: Path) -> None:
+    """TOML has dates of its own; 29 February is a day, if not of every year."""
+    config = load(folder, with_line("reminders", 'days_off = ["12-24", "02-29", "2026-05-15", 2027-05-07]'))
+    assert config.reminders.days_off == ("12-24", "02-29", "2026-05-15", "2027-05-07")
 
 
 def test_an_empty_variable_is_no_password(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

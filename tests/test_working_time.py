@@ -1,20 +1,26 @@
 """Working days: as calendars have them, and as people work."""
 
-from datetime import date, time
+from datetime import date
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from bot.config import RemindersConfig
 from bot.working_time import calendar_of
 
-HOURS, ZONE = (time(8), time(18)), ZoneInfo("Europe/Berlin")
+ZONE = ZoneInfo("Europe/Berlin")
 
 
 @pytest.mark.parametrize("state", [None, "DE-BB", "DE-BY"])
-def test_nobody_is_reminded_on_christmas_eve_or_new_years_eve(state: str | None) -> None:
-    """Neither is a public holiday; municipalities are closed all the same. Between the two they work."""
-    calendar = calendar_of(state, HOURS, ZONE)
-    assert [day for day in range(21, 32) if calendar.works_on(date(2020, 12, day))] == [21, 22, 23, 28, 29, 30]
+def test_days_off_beside_the_public_holidays(state: str | None) -> None:
+    """Christmas Eve is none, though municipalities are closed: who wants it off says so, for every year or once."""
+
+    def worked(*days_off: str) -> list[int]:
+        calendar = calendar_of(state, RemindersConfig(days_off=days_off), ZONE)
+        return [day for day in range(21, 32) if calendar.works_on(date(2020, 12, day))]
+
+    assert worked() == [21, 22, 23, 24, 28, 29, 30, 31]
+    assert worked("12-24", "12-31", "2020-12-28", "2021-12-29") == [21, 22, 23, 29, 30]
 
 
 @pytest.mark.parametrize(
@@ -31,4 +37,4 @@ def test_nobody_is_reminded_on_christmas_eve_or_new_years_eve(state: str | None)
 def test_holidays_of_the_states_in_the_network(day: date, off: set[str | None]) -> None:
     """What has no state (coordination, research, the network's room) has the holidays that all of them have."""
     states = [None, "DE-BB", "DE-BW", "DE-BY", "DE-HB", "DE-HE", "DE-NW", "DE-SN", "DE-ST"]
-    assert {state for state in states if not calendar_of(state, HOURS, ZONE).works_on(day)} == off
+    assert {state for state in states if not calendar_of(state, RemindersConfig(), ZONE).works_on(day)} == off

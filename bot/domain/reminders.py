@@ -112,35 +112,24 @@ def ladder(deadline: date, steps: Iterable[timedelta], calendar: Calendar) -> li
     return [Rung(days, calendar.opening(day), end) for (day, days), end in zip(ordered, ends, strict=True)]
 
 
-_OFTEN_FOR, _REPEATED_FOR = timedelta(days=60), timedelta(weeks=26)
-_RARELY = timedelta(weeks=4)
+_REPEATED_FOR = timedelta(weeks=26)
 
 
 def overdue_ladder(deadline: date, steps: Iterable[timedelta], calendar: Calendar) -> list[Rung]:
-    """Return the steps after `deadline`, in the order of time; after the last, more of them.
+    """Return the steps after `deadline`, in the order of time; after the last, more of them at the same distance, for half a year.
 
     A step that falls on a day off moves to the working day after it. Each lasts until the next one comes, the last for a week.
     """
-    days = _repeated(sorted({step.days for step in steps if step.days > 0}))
+    days = sorted({step.days for step in steps if step.days > 0})
+    if len(days) > 1:
+        distance = days[-1] - days[-2]
+        days += range(days[-1] + distance, _REPEATED_FOR.days + 1, distance)
     at_days = {calendar.working_day_from(deadline + timedelta(days=step)): step for step in reversed(days)}
     ordered = sorted(at_days.items())
     ends = [calendar.opening(day) for day, _ in ordered[1:]]
     if ordered:
         ends.append(calendar.end_of(ordered[-1][0] + timedelta(days=6)))
     return [Rung(step, calendar.opening(day), end) for (day, step), end in zip(ordered, ends, strict=True)]
-
-
-def _repeated(days: list[int]) -> list[int]:
-    """Return steps and what follows them: the same distance for two months, then every four weeks at most, for half a year in all.
-
-    Who has been asked in vain for two months does not hear it any more. Steps that have no distance are not repeated.
-    """
-    if len(days) < 2:  # noqa: PLR2004  (a distance is between two)
-        return days
-    distance = days[-1] - days[-2]
-    often = [*days, *range(days[-1] + distance, _OFTEN_FOR.days + 1, distance)]
-    rarely = max(distance, _RARELY.days)
-    return [*often, *range(often[-1] + rarely, _REPEATED_FOR.days + 1, rarely)]
 
 
 def unsaid(reminders: Iterable[Reminder], said: Container[str]) -> list[Reminder]:

@@ -5,6 +5,7 @@ from datetime import date
 import pytest
 import sqlalchemy as sa
 
+from bot.config import RemindersConfig
 from bot.db import reports, rooms, tables
 from bot.db.engine import Database
 from bot.domain.dates import PartialDate
@@ -14,7 +15,7 @@ from schedules.date_to_be_fixed import Facts, Vague, policy
 from tests.conversation import ZONE
 from tests.schedules.policies import Reminded, example, moment, text
 
-CALENDAR: Calendar = calendar_of(None, (moment("2020-01-01T08:00").time(), moment("2020-01-01T18:00").time()), ZONE)
+CALENDAR: Calendar = calendar_of(None, RemindersConfig(), ZONE)
 
 
 def asked(when: str, noun: str = "report") -> list[tuple[str, str]]:
@@ -102,7 +103,7 @@ async def test_a_single_event_in_german_and_english(database: Database) -> None:
     ]
     async with database.begin() as session:
         await rooms.set_language(session, "coordination", "en")
-    assert await reminded.at("2021-12-30T12:00") == [
+    assert await reminded.at("2021-12-31T12:00") == [
         text(
             "coordination",
             "Late, because I was away.",

@@ -67,7 +67,7 @@ async def test_events_and_dates_to_be_fixed() -> None:
         "step": "P1D",
     }
     assert found[-1] == {
-        "at": "2021-12-30T08:00:00+01:00",
+        "at": "2021-12-31T08:00:00+01:00",
         "policy": "date-to-be-fixed",
         "subject": "workshop-5",
         "lab": None,
