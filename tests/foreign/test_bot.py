@@ -149,6 +149,24 @@ async def test_a_picture(stage: Stage) -> None:
     assert answer.content["info"] == {"mimetype": "image/png", "size": got.size, "w": width, "h": height}
 
 
+async def test_a_report_is_handed_in_by_replying_to_its_file(stage: Stage) -> None:
+    """Encrypted as it is, it is shown to coordinators, who are not in the lab's room, and nothing is uploaded anew."""
+    room, report = stage.net.rooms[BREMEN], b"%PDF-1.7 Sachstand in Bremen"
+    posted = await stage.anke.send_file(room, "Sachstand Bremen.pdf", report, "application/pdf")
+
+    said = await stage.anke.say(room, "!netz bericht abgegeben labor-2", reply_to=posted)
+    await stage.anke.sees(reaction(said, "✅", sender=stage.net.user_id))
+    answer = await stage.ask(stage.karin, COORDINATION, "!netz bericht labor-2:bremen")
+
+    assert answer.unwarned
+    assert "Datei: Sachstand Bremen.pdf" in answer.body
+    shown = await stage.karin.sees(message(room=stage.net.rooms[COORDINATION], sender=stage.net.user_id, msgtype="m.file"))
+    assert (shown.unwarned, shown.body) == (True, "Sachstand Bremen.pdf")
+    got = await stage.karin.download(shown)
+    assert (got.data, got.mimetype) == (report, "application/pdf")
+    assert shown.content["file"]["url"] == (await stage.anke.sees(event(posted))).content["file"]["url"]
+
+
 async def test_a_broadcast(stage: Stage) -> None:
     """Reactions are the only thing that goes in clear, here as everywhere."""
     preview = await stage.ask(stage.karin, COORDINATION, "!netz rundruf an bremen **Einladung** zum Workshop")

@@ -213,7 +213,7 @@ async def test_settling_ends_and_the_rest_is_gone_on_with(journal: Journal) -> N
     inbox = _inbox(journal, handler)
     started = time.monotonic()
     await inbox.settle(within=0.1)
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 10  # not until all is handled, which would be never
     assert journal.rooms_with_work()
     running = asyncio.create_task(inbox.run())
     await asyncio.wait_for(handler.all_handled.wait(), 20)

@@ -1,6 +1,5 @@
 """What is written down of a sync: what must not be obeyed is marked by what we know, and strangers fill nothing."""
 
-import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -11,6 +10,7 @@ from bot.matrix.client import GuardedClient
 from bot.matrix.crypto.guards import parsed_sync
 from bot.matrix.journal import INVITES, Gap, Journal
 from bot.matrix.sync import TO_DEVICE, SyncLoop
+from tests.effort import calls
 from tests.matrix.crypto.exchange import Exchange, Machine
 
 ROOM = "!room:example.org"
@@ -141,16 +141,13 @@ def test_many_people_who_join_at_once(loop: SyncLoop, machine: Machine, journal:
     room[part]["events"] = [*joins(10_000), *room[part]["events"]]
     people = [f"@u{number}:example.org" for number in range(10_000)]
     raw = {"next_batch": "s1", "rooms": {"join": {ROOM: room}}, "device_lists": {"changed": people, "left": []}}
-    took: list[float] = []
-    for number in range(3):
-        started = time.process_time()
+    with calls() as made:
         parsed = parsed_sync(raw, machine.encryption.dropped)
         assert parsed is not None
         with journal.transaction():
-            machine.encryption.learn(raw, number + 1)
-            loop._record(raw, "s0", number + 1, frozenset())
-        took.append(time.process_time() - started)
-    assert min(took) < 0.2  # 0.02 s on a small machine
+            machine.encryption.learn(raw, 1)
+            loop._record(raw, "s0", 1, frozenset())
+    assert made.count < 1_000_000  # measured: 570,000; several million if nio saw them
     assert kinds(journal) == ["event"]
 
 

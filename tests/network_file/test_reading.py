@@ -1,6 +1,5 @@
 """The data file: what it says, and every mistake in it at once, with its line, in a coordinator's words."""
 
-import time
 from datetime import date
 from pathlib import Path
 
@@ -398,6 +397,7 @@ def test_a_folder_is_no_file(tmp_path: Path) -> None:
     assert caught.value.mistakes == (Mistake(0, text("Das ist ein Ordner, keine Datei.")),)
 
 
+@pytest.mark.timeout(30)  # there is no end
 @pytest.mark.parametrize("size", [None, 50_000_000], ids=["without end", "50 MB"])
 def test_a_file_is_not_read_whole_to_see_that_it_is_too_large(tmp_path: Path, size: int | None) -> None:
     """Somebody names a device, or the wrong file."""
@@ -407,10 +407,8 @@ def test_a_file_is_not_read_whole_to_see_that_it_is_too_large(tmp_path: Path, si
     else:
         with file.open("wb") as stream:
             stream.truncate(size)
-    started = time.process_time()
     with pytest.raises(FileMistakes) as caught:
         read_network_file(file)
-    assert time.process_time() - started < 1
     assert caught.value.told("netz.toml")[0].data["mistake"] == text(
         "Die Datei ist zu groß; höchstens %(most)s Bytes sind erlaubt.", most=2_000_000
     )
@@ -427,12 +425,11 @@ def test_mistakes_are_told_with_file_and_line_but_not_thousands() -> None:
     ]
 
 
+@pytest.mark.timeout(60)  # a second; minutes, if all of it were read
 def test_nobody_waits_for_a_file_full_of_mistakes() -> None:
     """A megabyte may hold hundreds of thousands. Reading stops when there are more than anybody will mend one by one."""
-    started = time.process_time()
     with pytest.raises(FileMistakes) as caught:
         read_network("[[labs]]\n" * 100_000)
-    assert time.process_time() - started < 10
     told = [catalogue("de").say(sentence) for sentence in caught.value.told("netz.toml")]
     assert (len(told), told[50:]) == (52, ["… und noch 19950 Fehler.", "Weiter habe ich nicht gelesen: Es sind zu viele Fehler."])
 
@@ -447,6 +444,7 @@ def test_a_file_with_too_much_in_it(source: str, line: int) -> None:
     assert caught.value.mistakes == (Mistake(line, text("Bis hierher sind es schon zu viele Angaben.")),)
 
 
+@pytest.mark.timeout(60)  # a second; hours, if it took the square of their number
 @pytest.mark.parametrize(
     "entries",
     [
@@ -459,9 +457,7 @@ def test_a_file_with_too_much_in_it(source: str, line: int) -> None:
     ids=["labs", "phases", "marks"],
 )
 def test_many_mistakes_take_little_time(entries: str) -> None:
-    started = time.process_time()
     assert mistakes(entries)
-    assert time.process_time() - started < 8  # about one second on an idle machine
 
 
 WORDS = (

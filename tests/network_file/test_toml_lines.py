@@ -1,6 +1,5 @@
 """Lines of TOML values: for every document that tomllib accepts, everything in it is found, and nothing else."""
 
-import time
 import tomllib
 
 import pytest
@@ -143,12 +142,11 @@ def test_too_many() -> None:
     assert (caught.value.line, caught.value.many) == (2, True)
 
 
+@pytest.mark.timeout(60)  # a second; days, if it took the square of the length
 @pytest.mark.parametrize("piece", ['"\\', '"', "'", '"""\\', "'''a", '\\"', '"" ', "a = [\n]\n"])
 def test_takes_time_in_proportion(piece: str) -> None:
     """Unfinished strings must not be looked at again from each of their characters."""
-    started = time.process_time()
     tokens(piece * (1_000_000 // len(piece)))
-    assert time.process_time() - started < 5
 
 
 def test_open_brackets() -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime
-from time import perf_counter
 
 import pytest
 from hypothesis import given, settings
@@ -65,12 +64,11 @@ def _tried(typed: str) -> None:
                 assert PartialDate.parse(edtf) == when
 
 
+@pytest.mark.timeout(30)  # milliseconds; a pattern that tries everything takes for ever
 @pytest.mark.parametrize("typed", _LONG, ids=range(len(_LONG)))
 def test_long_messages(typed: str) -> None:
     """Somebody will send the longest message that Matrix takes. It may cost the bot milliseconds, not seconds."""
-    begun = perf_counter()
     _tried(typed)
-    assert perf_counter() - begun < 2
 
 
 @given(st.text(max_size=60))
