@@ -49,7 +49,7 @@ def _days(rule: Recurrence, language: str) -> Text:
         case Frequency.YEARLY:
             day = date(_LEAP_YEAR, rule.month or 1, rule.month_day or 1)
             shown = format_skeleton("MMMMd", day, locale=_LOCALES.get(language, language))
-            return ntext("jährlich am %(day)s", "alle %(n)s Jahre am %(day)s", rule.every, day=shown)
+            return ntext("jedes Jahr am %(day)s", "alle %(n)s Jahre am %(day)s", rule.every, day=shown)
         case Frequency.CRON:
             return text("nach cron »%(fields)s«", fields=rule.fields.text if rule.fields else "")
 
