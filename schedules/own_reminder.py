@@ -124,6 +124,10 @@ class OwnReminders(ReminderPolicy[Facts]):
                 reminders.append(self._reminder(found, key_of(found), at, after_saying(found, facts.now).due_at))
         return reminders
 
+    def due(self, facts: Facts, now: datetime) -> list[Reminder]:  # noqa: ARG002  (nothing else was read)
+        """Return all that was read, at any hour; of the same time, what was set first comes first."""
+        return self.plan(facts)
+
     def next_at(self, facts: Facts, now: datetime) -> datetime | None:  # noqa: ARG002  (it is that of the facts)
         """Return when the next one comes, or one of those that are said now again; at once if there is more than was read."""
         again = (after_saying(found, facts.now).due_at for found in facts.due)
