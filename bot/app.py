@@ -144,6 +144,7 @@ class Bot:
             written=self._wake_drain,
             changed=self._facts_changed,
             content_of=sender.content_of,
+            opens=config.reminders.office_hours[0],
         )
         self._notices = Notices(
             database=database, network_rooms=self._rooms, clock=clock, language=language, written=self._wake_drain

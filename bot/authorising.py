@@ -17,6 +17,10 @@ class Membership(Protocol):
         """Return the user ids joined to a room now; empty if we are not in it. Raises `MembershipUnknown` without an answer."""
         ...
 
+    async def may_notify(self, room_id: str, user_id: str) -> bool:
+        """Whether somebody has the power to notify everybody in a room now. Raises `MembershipUnknown` without an answer."""
+        ...
+
     def is_open(self, room_id: str) -> bool:
         """Whether the room is public, knockable or world-readable: then being in it proves nothing."""
         ...
@@ -78,6 +82,10 @@ class Authoriser:
         """Return all the roles of some people. Raises `MembershipUnknown`."""
         members = await self._members(self._rooms.keys()) if people else {}
         return {person: Roles(frozenset(key for key, joined in members.items() if person in joined)) for person in people}
+
+    async def may_notify(self, room_id: str, person: str) -> bool:
+        """Whether a person has the power to notify everybody in a room. Raises `MembershipUnknown`."""
+        return await self._membership.may_notify(room_id, person)
 
     async def _rooms_of(self, sender: str, keys: Iterable[str]) -> frozenset[str]:
         return frozenset(key for key, joined in (await self._members(keys)).items() if sender in joined)

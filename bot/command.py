@@ -13,7 +13,7 @@ dispatcher renders it, decides in which room it may be shown, and commits.
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, time
 from types import NoneType
 from typing import Any, Protocol, get_args, get_origin, get_type_hints
 
@@ -128,7 +128,8 @@ class Context:
 
     `session` is in a transaction: returning commits, raising rolls back. `commands`: all commands, for the help. `replied`: for a command
     that `reads_reply`, the content of the event that the message replies to; None if it replies to nothing that can be had. `named`: for a
-    command that `asks_named`, whom the message mentions or names by user id, the bot aside, with all their roles.
+    command that `asks_named`, whom the message mentions or names by user id, the bot aside, with all their roles. `may_notify`: for a
+    command that `asks_power`, whether who asked may notify everybody in this room. `opens`: when office hours begin.
     """
 
     session: AsyncSession
@@ -143,6 +144,8 @@ class Context:
     commands: Sequence["Command"]
     replied: Mapping[str, Any] | None = None
     named: Mapping[str, Roles] = field(default_factory=dict[str, Roles])
+    may_notify: bool = False
+    opens: time = time(8)
 
     @property
     def sender(self) -> str:
@@ -167,7 +170,7 @@ class Command:
     """A command as the registry finds it. `names`: German, English, then further names.
 
     `asks_all`: it wants every role known; `asks_named`: and every role of those whom the message names. `reads_reply`: it wants to know
-    what the message replies to.
+    what the message replies to. `asks_power`: whether, if others are named, the sender may notify everybody in the room.
     """
 
     names: tuple[str, ...]
@@ -179,6 +182,7 @@ class Command:
     asks_all: bool = False
     reads_reply: bool = False
     asks_named: bool = False
+    asks_power: bool = False
 
     def name(self, language: str) -> str:
         """Return the name in a language (`de` or `en`)."""
@@ -238,6 +242,7 @@ def command(
     asks_all: bool = False,
     reads_reply: bool = False,
     asks_named: bool = False,
+    asks_power: bool = False,
 ) -> Callable[[Handler], Command]:
     """Declare a command. `examples` are what may follow its name. Raises `BadDeclaration` for what cannot work."""
 
@@ -254,6 +259,7 @@ def command(
             asks_all,
             reads_reply,
             asks_named,
+            asks_power,
         )
 
     return declare

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -30,7 +30,7 @@ from bot.errors import Denied, HomeserverAway, LoginFailed, MembershipUnknown, N
 from bot.limits import Limits
 from bot.network_rooms import NetworkRooms
 from bot.registry import Registry
-from bot.rendering import catalogue, template
+from bot.rendering import EVERYBODY, catalogue, template
 from bot.staleness import Staleness
 
 Runner = Callable[[Context], Awaitable[Reply]]
@@ -83,9 +83,10 @@ class Identity:
 class Dispatcher:
     """Handles messages and reactions.
 
-    `content_of` looks up an event that somebody replies to. `written` is called after every commit that left something to say, `changed`
-    after one that changed what reminders follow from. A message that is older than `stale_after` is not obeyed. A reaction has no such
-    limit: it means something only under an answer that knows by itself how long it may be decided on, and a ❌ is welcome however late.
+    `content_of` looks up an event that somebody replies to. `opens`: when office hours begin. `written` is called after every commit that
+    left something to say, `changed` after one that changed what reminders follow from. A message that is older than `stale_after` is not
+    obeyed. A reaction has no such limit: it means something only under an answer that knows by itself how long it may be decided on, and a
+    ❌ is welcome however late.
     """
 
     def __init__(
@@ -104,8 +105,10 @@ class Dispatcher:
         written: Callable[[], None],
         changed: Callable[[], None],
         content_of: ContentOf,
+        opens: time = time(8),
     ) -> None:
         self._content_of = content_of
+        self._opens = opens
         self._limits = limits
         self._database = database
         self._registry = registry
@@ -126,9 +129,8 @@ class Dispatcher:
         """Whether nothing comes of an event, as far as that can be said without asking anybody: it is not for us, or its sender has asked
         for too much and was told."""
         configured = self._rooms.place(event.room_id) is not None
-        if isinstance(event, Reaction):
-            asked = configured or self._rooms.asking(event.room_id) is not None
-            may_be_for_us = asked and bool(self._registry.reacts_to(event.symbol))
+        if isinstance(event, Reaction):  # in any room: direct chats are not told apart without asking
+            may_be_for_us = bool(self._registry.reacts_to(event.symbol))
         else:
             may_be_for_us = not configured or self._addressed(_shortened(event)) is not None
         if may_be_for_us and self._limits.is_silenced(event.sender):
@@ -230,12 +232,9 @@ class Dispatcher:
 
     async def _handle_reaction(self, reaction: Reaction) -> None:
         configured = self._rooms.place(reaction.room_id)
-        place = configured or self._rooms.asking(reaction.room_id)
         prefixes = self._registry.reacts_to(reaction.symbol)
-        if place is None or not prefixes:
-            return
         async with self._database.begin() as session:
-            room = (configured.key if configured else None) or place.room_id
+            room = (configured.key if configured else None) or reaction.room_id
             key = await deliveries.key_of(session, reaction.target, room)
             since = self._clock.now() - _AWAITED_FOR
             if key is None and await deliveries.being_sent(session, room, prefixes, since):
@@ -248,6 +247,8 @@ class Dispatcher:
         async def run(ctx: Context) -> Reply:
             return await handler.handler(ctx, key, reaction.symbol)
 
+        place = configured or self._rooms.asking(reaction.room_id)
+        place = place or await self._authoriser.place(reaction.room_id, reaction.sender)
         await self._guarded(reaction, place, handler.needs, f"reaction {key} {reaction.symbol}", run)
 
     def _addressed(self, message: Message) -> str | None:
@@ -295,7 +296,9 @@ class Dispatcher:
             roles = await self._authoriser.roles(message.sender, place, needs, everywhere=everywhere)
             self._authoriser.check(roles, needs, place)
             named = await self._authoriser.roles_of(self._named(message) if command is not None and command.asks_named else ())
-            await self._commit(message, place, roles, name, run, named)
+            notifies = command is not None and command.asks_power and (named or _names_everybody(message))
+            may_notify = bool(notifies) and await self._authoriser.may_notify(place.room_id, message.sender)
+            await self._commit(message, place, roles, name, run, named, may_notify=may_notify)
         except MembershipUnknown as unknown:
             log.warning("membership_unknown", room=unknown.room_id, command=name)
             await self._refuse(message, place, _cannot_check())
@@ -322,13 +325,21 @@ class Dispatcher:
         return named - {self._identity.user_id}
 
     async def _commit(
-        self, message: Message | Reaction, place: Place, roles: Roles, name: str, run: Runner, named: Mapping[str, Roles]
+        self,
+        message: Message | Reaction,
+        place: Place,
+        roles: Roles,
+        name: str,
+        run: Runner,
+        named: Mapping[str, Roles],
+        *,
+        may_notify: bool,
     ) -> None:
         async with self._database.begin() as session:
             if not await self._take(session, message, name):
                 return
             changes = Changes(session)
-            ctx = replace(await self._context(session, message, place, roles), named=named)
+            ctx = replace(await self._context(session, message, place, roles), named=named, may_notify=may_notify)
             reply = await run(ctx)
             await self._answering.write(ctx, reply)
         metrics.commands.labels("reaction" if isinstance(message, Reaction) else name, "done").inc()
@@ -376,7 +387,12 @@ class Dispatcher:
             prefix=self._identity.prefixes[0],
             rooms=self._rooms,
             commands=self._registry.commands,
+            opens=self._opens,
         )
+
+
+def _names_everybody(message: Message | Reaction) -> bool:
+    return isinstance(message, Message) and EVERYBODY in message.body.casefold()
 
 
 def _shortened(message: Message) -> Message:

@@ -112,6 +112,9 @@ class ReminderPolicy(ABC, Generic[Facts]):
     async def written(self, session: AsyncSession, reminders: Sequence[Reminder], now: datetime) -> None:
         """Take note, within the same transaction, that these were written down to be said."""
 
+    async def left_out(self, session: AsyncSession, reminders: Sequence[Reminder], now: datetime) -> None:
+        """Take note, within the same transaction, that these are due and cannot be written down: said before, or for an unknown room."""
+
     def words(self, reminder: Reminder, now: datetime) -> dict[str, object]:  # noqa: ARG002  (`now`, in the network's zone, is for policies that count days)
         """Return what the template shows of a reminder that is said at `now`. Pure."""
         return dict(reminder.data)

@@ -128,7 +128,7 @@ class Reminding:
 
         Days are counted anew, and it may have become late. What is not wanted any more is left out; what mentions somebody still does.
         """
-        reminders = await self._reminders(session, policy, row, now)
+        reminders = await self._reminders(session, policy, row, now) if row.event_type == "m.room.message" else []
         if not reminders:
             return None
         mentioned: list[str] = row.content.get("m.mentions", {}).get("user_ids", [])

@@ -148,7 +148,10 @@ class Scheduler:
         present: Present = await self._who_is_there(policy, now) if policy.mentions else {}
         async with self._database.begin() as session:
             facts = await self._facts(policy, session, now)
-            due = await self._unsaid(session, policy.due(facts, now))
+            ought = policy.due(facts, now)
+            due = await self._unsaid(session, ought)
+            sayable = {reminder.key for reminder in due}
+            await policy.left_out(session, [reminder for reminder in ought if reminder.key not in sayable], now)
             fresh = await self._first_seen(session, policy, facts, now) if policy.first_sight else set[str]()
             new = await self._reminding.write(session, policy, due, now, fresh=fresh, present=present)
             coming = policy.next_at(facts, now)

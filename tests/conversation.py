@@ -70,18 +70,29 @@ class Written(NamedTuple):
 
 
 class Members:
-    """The look-up of members. `rooms`: room id → user ids; `silent`: rooms about which the homeserver does not answer."""
+    """The look-up of members. `rooms`: room id → user ids; `silent`: rooms about which the homeserver does not answer.
+
+    `notifiers`: who may notify everybody in a room; `no_power_known`: it does not answer about that.
+    """
 
     def __init__(self, rooms: dict[str, set[str]]) -> None:
         self.rooms = rooms
         self.silent: set[str] = set()
         self.open: set[str] = set()
+        self.notifiers: set[str] = set()
+        self.no_power_known = False
 
     async def joined(self, room_id: str) -> frozenset[str]:
         """Return who is joined."""
         if room_id in self.silent:
             raise MembershipUnknown(room_id, "no answer")
         return frozenset(self.rooms.get(room_id, ()))
+
+    async def may_notify(self, room_id: str, user_id: str) -> bool:
+        """Whether somebody may notify everybody in a room."""
+        if self.no_power_known:
+            raise MembershipUnknown(room_id, "no answer")
+        return user_id in self.notifiers
 
     def is_open(self, room_id: str) -> bool:
         """Whether being in the room proves nothing."""

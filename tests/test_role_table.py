@@ -7,6 +7,7 @@ a room that the bot does not know. A cell says what becomes of a message there:
     E>B     answered in another room, and said so
     D>BK    denied; the denial names the rooms B and K (L: "the room of your lab", without its name)
     ✅      done
+    X       there is no such thing there: refused, but not for want of a right
 
 `-` before it: this person is not in that room; the message came through all the same (just left, or forged).
 """
@@ -14,13 +15,14 @@ a room that the bot does not know. A cell says what becomes of a message there:
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
 
 from bot.db import network, reports
 from bot.db.engine import Database
-from bot.db.tables import events, handled_events, report_decisions, submissions
+from bot.db.tables import events, handled_events, own_reminders, report_decisions, submissions
 from bot.domain.reports import Status
 from tests.conversation import MORNING, Conversation, Said, example_network, registry
 
@@ -128,6 +130,28 @@ TABLES = {
     research      -D>K     A       A      -D>B    -D>S     A       D>N
     coord          A       A      -D>F    -D>B    -D>S     A       D>N
     coord+bremen   A       A      -D>F     A      -D>S     A       D>N
+    """,
+    # What a room is reminded of, and at which hours, is the business of those who are in it.
+    "erinnern morgen 10 Uhr Tee / wecker morgen 10 Uhr Tee / erinnerungen / zeitzone / zeitzone UTC": """
+                   K       N       F       B       S       D       U
+    guest         -D>N    -D>N    -D>N    -D>N    -D>N     D>N     D>N
+    member        -D>K     A      -D>F    -D>B    -D>S     A       D>N
+    bremen        -D>K     A      -D>F     A      -D>S     A       D>N
+    bergstrasse   -D>K     A      -D>F    -D>B     A       A       D>N
+    research      -D>K     A       A      -D>B    -D>S     A       D>N
+    coord          A       A      -D>F    -D>B    -D>S     A       D>N
+    coord+bremen   A       A      -D>F     A      -D>S     A       D>N
+    """,
+    # This one was set in Bremen's room, by `bremen`: it is that room's, and its author's in a direct chat.
+    "erinnerung löschen 1 / erinnerung erledigt 1 / verschieben 1 morgen 12 Uhr": """
+                   K       N       F       B       S       D       U
+    guest         -D>N    -D>N    -D>N    -D>N    -D>N     D>N     D>N
+    member        -D>K     X      -D>F    -D>B    -D>S     X       D>N
+    bremen        -D>K     X      -D>F     A      -D>S     A       D>N
+    bergstrasse   -D>K     X      -D>F    -D>B     X       X       D>N
+    research      -D>K     X       X      -D>B    -D>S     X       D>N
+    coord          X       X      -D>F    -D>B    -D>S     X       D>N
+    coord+bremen   X       X      -D>F     A      -D>S     X       D>N
     """,
     # Own reports; in a lab's room those of that lab, in the research room those of research. Coordinators see all, but not among others.
     "berichte": """
@@ -311,6 +335,8 @@ async def _outcome(database: Database, talk: Conversation, place: str, answers: 
         query = sa.select(handled_events.c.command).where(handled_events.c.event_id == talk.last_event)
         handled = await session.scalar(query)
     elsewhere = [answer.room for answer in spoken if answer.room != place]
+    if handled == "refused" and "gibt es hier nicht" in spoken[0].words:
+        return "X"
     if handled == "refused":
         assert not elsewhere, "a denial stays where it was asked for"
         return "D>" + "".join(code for code, name in NAMES.items() if name in spoken[0].words)
@@ -318,6 +344,18 @@ async def _outcome(database: Database, talk: Conversation, place: str, answers: 
         assert len(spoken) == 2, "the answer, and where it is"
         return "E>" + "".join(code for code, room in ROOMS.items() if room in elsewhere)
     return "A" if len(spoken) == 1 else f"{len(spoken)} answers"
+
+
+_REMINDER = {
+    "id": 1,
+    "room": "lab:bremen",
+    "author": "@bremen:example.org",
+    "text": "Tee",
+    "mentions": [],
+    "timezone": "Europe/Berlin",
+    "created_at": MORNING,
+    "due_at": MORNING + timedelta(hours=1),
+}
 
 
 async def _begin_anew(database: Database, *, handed_in: bool) -> None:
@@ -328,6 +366,8 @@ async def _begin_anew(database: Database, *, handed_in: bool) -> None:
         await session.execute(events.update().values(cancelled=False))
         await session.execute(report_decisions.delete())
         await session.execute(submissions.delete())
+        await session.execute(own_reminders.delete())
+        await session.execute(own_reminders.insert().values(_REMINDER))
         for report, debtor in owed if handed_in else ():
             row = {"report": report, "debtor": debtor, "submitted_by": "@somebody:example.org", "submitted_at": MORNING}
             await session.execute(submissions.insert().values(row))

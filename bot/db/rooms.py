@@ -1,4 +1,4 @@
-"""The configured rooms as they were resolved, and the language spoken in each room."""
+"""The configured rooms as they were resolved, and the language and time zone of each room."""
 
 from datetime import datetime
 
@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.db.engine import insert_new
-from bot.db.tables import room_languages, rooms
+from bot.db.tables import room_languages, room_timezones, rooms
 
 
 async def pinned(session: AsyncSession) -> dict[str, tuple[str, str]]:
@@ -45,3 +45,16 @@ async def set_language(session: AsyncSession, room_id: str, language: str) -> No
     """Choose the language of a room."""
     if not await insert_new(session, room_languages, room_id=room_id, language=language):
         await session.execute(room_languages.update().where(room_languages.c.room_id == room_id).values(language=language))
+
+
+async def timezone_of(session: AsyncSession, room: str) -> str | None:
+    """Return the name of the time zone chosen for a room (its key, or its id), if one was."""
+    return await session.scalar(sa.select(room_timezones.c.timezone).where(room_timezones.c.room == room))
+
+
+async def set_timezone(session: AsyncSession, room: str, timezone: str | None) -> None:
+    """Choose the time zone of a room (its key, or its id). None: that of the network again."""
+    if timezone is None:
+        await session.execute(room_timezones.delete().where(room_timezones.c.room == room))
+    elif not await insert_new(session, room_timezones, room=room, timezone=timezone):
+        await session.execute(room_timezones.update().where(room_timezones.c.room == room).values(timezone=timezone))

@@ -37,8 +37,8 @@ metadata = sa.MetaData(
 )
 
 
-def _table(name: str, *columns: Any) -> sa.Table:
-    return sa.Table(name, metadata, *columns)
+def _table(name: str, *columns: Any, **options: Any) -> sa.Table:
+    return sa.Table(name, metadata, *columns, **options)
 
 
 network = _table(
@@ -140,6 +140,13 @@ room_languages = _table(
     sa.Column("language", sa.Text, nullable=False),
 )
 
+# The time zone in which a room tells the time, where it is not the network's.
+room_timezones = _table(
+    "room_timezones",
+    sa.Column("room", sa.Text, primary_key=True),  # a key of `rooms` (follows upgrades), or a room id
+    sa.Column("timezone", sa.Text, nullable=False),
+)
+
 # Events whose effects are in this database: the row is written in the same transaction as they are.
 handled_events = _table(
     "handled_events",
@@ -190,6 +197,31 @@ people_away = _table(
     sa.Column("said_by", sa.Text, nullable=False),
     sa.Column("said_at", UTCDateTime, nullable=False),
 )
+
+# What people asked to be reminded of. Its number is in the keys of what was said, so it is never given twice.
+own_reminders = _table(
+    "own_reminders",
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("room", sa.Text, nullable=False),  # a key of `rooms` (follows upgrades), or a room id
+    sa.Column("author", sa.Text, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("mentions", sa.JSON, nullable=False),  # user ids, or `@room`
+    sa.Column("timezone", sa.Text, nullable=False),  # of the room when it was set: its local times stay there
+    sa.Column("rule", sa.Text),  # canonical text of a recurrence
+    sa.Column("every_minutes", sa.Integer),  # said again so often until somebody says that it is done
+    sa.Column("created_at", UTCDateTime, nullable=False),
+    sa.Column("due_at", UTCDateTime),  # when it is said next; none: there is nothing to come
+    sa.Column("stands_for", UTCDateTime),  # the time of its rule that `due_at` stands for, or repeats
+    sa.Column("occurrence", sa.Integer, nullable=False, server_default="0"),  # how often it was said
+    sa.Column("rings", sa.Integer, nullable=False, server_default="0"),  # how often for the same time
+    sa.Column("said_for", UTCDateTime),  # the time for which it was said last, while that still stands
+    sa.Column("done_at", UTCDateTime),
+    sqlite_autoincrement=True,
+)
+# "What is due, and what is next" costs the same however much is to come; "how much has a person, or a room, open" too.
+sa.Index("ix_own_reminders_due_at", own_reminders.c.due_at, own_reminders.c.id)
+sa.Index("ix_own_reminders_room", own_reminders.c.room, own_reminders.c.due_at)
+sa.Index("ix_own_reminders_author", own_reminders.c.author, own_reminders.c.due_at)
 
 # Everything that is to be said, and what became of it.
 deliveries = _table(

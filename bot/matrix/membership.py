@@ -2,13 +2,15 @@
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 from bot.errors import ChatRefused, ChatUnavailable, HomeserverAway, MembershipUnknown
 from bot.matrix.client import OPEN_JOIN_RULES, GuardedClient
+from bot.matrix.crypto.values import object_of
 from bot.matrix.events import room_path
 from bot.matrix.reachability import Backoff, NotAsked
+from bot.matrix.room_changes import creators_with_power
 
 _AT_ONCE = 8
 _WITHIN = _PATIENCE = 10.0
@@ -30,7 +32,7 @@ class HomeserverMembership:
         asked again.
         """
         try:
-            answer = await self._ask(room_id)
+            answer = await self._ask(f"{room_path(room_id)}/joined_members")
         except ChatRefused:
             return frozenset()
         except NotAsked:
@@ -42,9 +44,27 @@ class HomeserverMembership:
             raise MembershipUnknown(room_id, "no list of members in the answer")
         return frozenset(cast("dict[str, object]", joined))
 
-    async def _ask(self, room_id: str) -> dict[str, Any]:
+    async def may_notify(self, room_id: str, user_id: str) -> bool:
+        """Whether somebody has the power for `notifications.room` (Client-Server API v1.18, 11.37 and 11.7, "m.room.power_levels").
+
+        Raises as `joined` does.
+        """
+        try:
+            levels = await self._ask(f"{room_path(room_id)}/state/m.room.power_levels/")
+            if _has_power(levels, user_id):
+                return True
+            created = await self._ask(f"{room_path(room_id)}/state/m.room.create/?format=event")
+        except ChatRefused:
+            return False
+        except NotAsked:
+            raise
+        except ChatUnavailable as error:
+            raise MembershipUnknown(room_id, str(error)) from error
+        return user_id in creators_with_power(created)
+
+    async def _ask(self, question: str) -> dict[str, Any]:
         """Ask; if the homeserver is away, again when it is back. Raises `NotAsked` if it is not back for long."""
-        question, reachability = f"{room_path(room_id)}/joined_members", self._client.reachability
+        reachability = self._client.reachability
         backoff, until = Backoff(), time.monotonic() + _PATIENCE
         while True:
             try:
@@ -78,3 +98,14 @@ class HomeserverMembership:
         for trouble in answers:
             if trouble is not None:
                 raise trouble
+
+
+_NOTIFIES_FROM = 50
+"""The power for `notifications.room` where a room says nothing of it."""
+
+
+def _has_power(levels: Mapping[str, Any], user_id: str) -> bool:
+    """Whether these power levels let somebody notify everybody. What is no number is nothing."""
+    has = object_of(levels.get("users")).get(user_id, levels.get("users_default", 0))
+    needs = object_of(levels.get("notifications")).get("room", _NOTIFIES_FROM)
+    return isinstance(has, int) and isinstance(needs, int) and has >= needs

@@ -78,8 +78,7 @@ class RoomChanges:
             self._entered.add(room_id)
             self._refused.discard(room_id)  # that was before
         elif kind == "m.room.create":
-            creators = [event.get("sender"), *strings_of(content.get("additional_creators"))]
-            if self._user_id in creators and str(content.get("room_version", "1")) not in _CREATOR_IS_ONE_OF_MANY:
+            if self._user_id in creators_with_power(event):
                 self._created.add(room_id)
         else:
             replacement = content.get("replacement_room")
@@ -159,6 +158,14 @@ class RoomChanges:
         """Return whether there is something to look at, since the last time."""
         news, self.news = self.news, False
         return news
+
+
+def creators_with_power(created: Mapping[str, Any]) -> frozenset[str]:
+    """Return who has all power in a room because they made it (its `m.room.create` event); nobody, in versions before 12."""
+    content = object_of(created.get("content"))
+    if str(content.get("room_version", "1")) in _CREATOR_IS_ONE_OF_MANY:
+        return frozenset()
+    return frozenset((str(created.get("sender")), *strings_of(content.get("additional_creators"))))
 
 
 def departure(events: Sequence[Mapping[str, Any]], user_id: str, *, was_in: bool) -> dict[str, object]:

@@ -1,8 +1,8 @@
 """Event contents as Matrix wants them (Client-Server API v1.18, 11.2 and 11.19)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from bot.rendering.templates import Rendered
+from bot.rendering.templates import EVERYBODY, Rendered
 
 KEY_FIELD = "netzwart.key"
 """Our own field in every event that we send: the delivery's key, by which it is found again in the room."""
@@ -21,9 +21,16 @@ def message(rendered: Rendered, key: str, *, notifies: bool) -> dict[str, object
         "body": rendered.body,
         "format": "org.matrix.custom.html",
         "formatted_body": rendered.html,
-        "m.mentions": {"user_ids": list(rendered.mentions)} if rendered.mentions else {},
+        "m.mentions": _mentions(rendered.mentions),
         KEY_FIELD: key,
     }
+
+
+def _mentions(mentioned: Sequence[str]) -> dict[str, object]:
+    """Return `m.mentions` (Client-Server API v1.18, 11.37)."""
+    user_ids = [user_id for user_id in mentioned if user_id != EVERYBODY]
+    mentions: dict[str, object] = {"user_ids": user_ids} if user_ids else {}
+    return mentions | {"room": True} if EVERYBODY in mentioned else mentions
 
 
 def in_reply_to(content: Mapping[str, object], event_id: str, thread: str | None) -> dict[str, object]:

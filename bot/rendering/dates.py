@@ -63,6 +63,11 @@ def format_weekday(day: date, language: str) -> str:
     return format_date(day, "EEEE", locale=_LOCALES.get(language, language))
 
 
+def format_day_and_time(moment: datetime, language: str) -> str:
+    """Return a time with its weekday, in the zone that `moment` carries: "Freitag, 30. Oktober 2020, 08:00"."""
+    return f"{format_day(moment.date(), language)}, {moment:%H:%M}"
+
+
 def format_moment(moment: datetime, language: str) -> str:
     """Return a time of a day, in the zone that `moment` carries: "30. Oktober 2020, 08:00"."""
     return format_datetime(

@@ -6,7 +6,7 @@ A template is written in HTML once; the plain body is made out of it. Templates 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -16,12 +16,15 @@ import jinja2
 from markupsafe import Markup, escape
 
 from bot.domain.dates import PartialDate
+from bot.domain.recurrence import Recurrence
 from bot.errors import Text
 from bot.rendering.catalogue import catalogue
-from bot.rendering.dates import format_day, format_moment, format_partial, format_weekday
+from bot.rendering.dates import format_day, format_day_and_time, format_moment, format_partial, format_weekday
 from bot.rendering.markup import markdown_to_html, plain_text, sanitise
+from bot.rendering.recurrences import format_interval, format_recurrence
 from bot.rendering.states import state_name
 
+EVERYBODY = "@room"
 TEMPLATE_DIR = Path(__file__).parent.parent / "templates"
 
 
@@ -34,7 +37,7 @@ class Template:
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """The two bodies of a message: `body` plain, `html` formatted. `mentions`: the user ids that it mentions."""
+    """The two bodies of a message: `body` plain, `html` formatted. `mentions`: the user ids that it mentions, or `@room`."""
 
     body: str
     html: str
@@ -90,6 +93,13 @@ def _environment(language: str) -> jinja2.Environment:
     def weekday(day: date) -> str:
         return format_weekday(day, speech.language)
 
+    def day_and_time(moment: datetime) -> str:
+        return format_day_and_time(moment, speech.language)
+
+    def rhythm(what: Recurrence | timedelta) -> str:
+        formatted = format_interval if isinstance(what, timedelta) else format_recurrence
+        return speech.say(cast("Any", formatted)(what, speech.language))
+
     def state(code: str) -> str:
         return state_name(code, speech.language)
 
@@ -106,6 +116,7 @@ def _environment(language: str) -> jinja2.Environment:
     install(speech.translations, newstyle=True)
     filters = cast("dict[str, Any]", environment.filters)
     filters.update(when=when, weekday=weekday, state=state, markdown=_markdown, pill=_pill)
+    filters.update(day_and_time=day_and_time, rhythm=rhythm)
     return environment
 
 
@@ -115,7 +126,9 @@ def _markdown(source: str) -> Markup:
 
 @jinja2.pass_context
 def _pill(context: jinja2.runtime.Context, user_id: str) -> Markup:
-    """Show a person as a mention, and remember it for `m.mentions`."""
+    """Show a person, or `@room` (all who are there), as a mention, and remember it for `m.mentions`."""
     cast("list[str]", context["_mentioned"]).append(user_id)
+    if user_id == EVERYBODY:
+        return escape(EVERYBODY)
     href = f"https://matrix.to/#/{quote(user_id, safe='@:')}"
     return Markup('<a href="{}">{}</a>').format(href, escape(user_id))

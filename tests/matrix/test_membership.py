@@ -25,9 +25,12 @@ class Homeserver:
     def __init__(self) -> None:
         self.answers = [JOINED]
         self.asked = 0
+        self.state = {"levels": said({}), "create": said({"sender": "@karla:x", "content": {"room_version": "11"}})}
         self.came = asyncio.Event()
 
     async def __call__(self, asked: Asked) -> bytes | None:
+        if "/state/" in asked.path:
+            return self.state["create" if "m.room.create" in asked.path else "levels"]
         self.asked += asked.path.endswith("/joined_members")
         self.came.set()
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
@@ -118,3 +121,46 @@ async def test_a_token_that_is_refused_says_nothing_about_members(homeserver: Ho
 async def test_a_room_that_we_are_not_in_has_nobody_in_it(homeserver: Homeserver, members: HomeserverMembership) -> None:
     homeserver.answers = [said({"errcode": "M_FORBIDDEN"}, 403)]
     assert await members.joined(ROOM) == frozenset()
+
+
+LEVELS = {"users": {"@karla:x": 50, "@konrad:x": 100, "@nora:x": "100"}, "users_default": 10}
+
+
+@pytest.mark.parametrize(
+    ("levels", "who"),
+    [
+        (LEVELS, {"karla", "konrad"}),
+        (LEVELS | {"notifications": {"room": 100}}, {"konrad"}),
+        (LEVELS | {"notifications": {"room": 10}}, {"karla", "konrad", "anke"}),
+        (LEVELS | {"notifications": {"room": "0"}}, set[str]()),
+        (LEVELS | {"notifications": [], "users": None}, set[str]()),
+        ({}, set[str]()),
+    ],
+)
+async def test_who_may_notify_everybody(
+    homeserver: Homeserver, members: HomeserverMembership, levels: dict[str, object], who: set[str]
+) -> None:
+    """By the room's power levels; what is no number gives nobody anything."""
+    homeserver.state["levels"] = said(levels)
+    asked = ("karla", "konrad", "nora", "anke")
+    assert {person for person in asked if await members.may_notify(ROOM, f"@{person}:x")} == who
+
+
+async def test_who_made_a_room_may_notify_everybody(homeserver: Homeserver, members: HomeserverMembership) -> None:
+    """From room version 12 on, creators have all power and stand in no power levels."""
+    content = {"room_version": "12", "additional_creators": ["@konrad:x"]}
+    homeserver.state["create"] = said({"sender": "@karla:x", "content": content})
+    assert [await members.may_notify(ROOM, f"@{person}:x") for person in ("karla", "konrad", "anke")] == [True, True, False]
+
+
+async def test_nobody_may_notify_everybody_in_a_room_that_we_are_not_in(
+    homeserver: Homeserver, members: HomeserverMembership
+) -> None:
+    homeserver.state["levels"] = said({"errcode": "M_FORBIDDEN"}, 403)
+    assert not await members.may_notify(ROOM, "@karla:x")
+
+
+async def test_without_an_answer_about_power_nobody_knows(homeserver: Homeserver, members: HomeserverMembership) -> None:
+    homeserver.state["levels"] = said({"errcode": "M_UNKNOWN"}, 500)
+    with pytest.raises(MembershipUnknown):
+        await members.may_notify(ROOM, "@karla:x")

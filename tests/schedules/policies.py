@@ -13,7 +13,30 @@ from bot.network_file import read_network
 from bot.network_rooms import NetworkRooms
 from bot.reminder_policy import ReminderPolicy
 from bot.scheduler import Scheduler
-from tests.conversation import EXAMPLE, ZONE, Members, Said, room_id
+from tests.conversation import EXAMPLE, ZONE, Conversation, Members, Said, room_id
+
+
+class Looking:
+    """The policy of a bot that talks to people as well: it looks when it is told to, by the conversation's clock."""
+
+    def __init__(self, netz: Conversation, policy: ReminderPolicy[Any]) -> None:
+        self._policy = policy
+        self.scheduler = Scheduler(
+            database=netz.database,
+            policies=[policy],
+            settings=RemindersConfig(),
+            network_rooms=netz.network_rooms,
+            clock=netz.clock,
+            zone=ZONE,
+            language="de",
+            prefix="!netz",
+            members=netz.members.joined,
+            written=lambda: None,
+        )
+
+    async def look(self) -> datetime | None:
+        """Write down what is due. Return when the next one comes."""
+        return await self.scheduler.look(self._policy)
 
 
 class Reminded:

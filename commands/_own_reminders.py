@@ -1,0 +1,154 @@
+"""Own reminders, as their commands share them: whose they are, in which zone, who is to be mentioned, and how one is set."""
+
+import re
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from bot.command import Context, Reply
+from bot.converters import rest
+from bot.db import own_reminders, rooms
+from bot.domain.chat_words import first_words, user_ids
+from bot.domain.matching import fold
+from bot.domain.own_reminders import MOST_IN_ROOM, MOST_OF_PERSON, OwnReminder, Wish, next_times, read_key, read_wish
+from bot.domain.places import PlaceKind
+from bot.errors import Denied, UserError, text
+from bot.rendering import EVERYBODY, template
+
+_TIMES_SHOWN = 3
+_ME = ("mich", "me")
+_TO_ALL = re.compile(rf"(?<!\S){EVERYBODY}\b", re.IGNORECASE)
+
+WishWords = Annotated[
+    str, rest(text("text"), usage=text("[mich|@room|@person] <wann> [bis erledigt [alle …]] <text>"), keeps_quotes=True)
+]
+
+_SET = template(
+    "<p>⏰ {% if rule %}{% trans number=number, rhythm=rule|rhythm %}Erinnerung {{ number }}: {{ rhythm }}.{% endtrans %}"
+    "<br/>{% trans %}Die nächsten Male:{% endtrans %}"
+    " {% for time in times %}{{ time|day_and_time }}{% if not loop.last %} · {% endif %}{% endfor %}"
+    "{% else %}{% trans number=number, at=times[0]|day_and_time %}Erinnerung {{ number }}: {{ at }}{% endtrans %}{% endif %}"
+    "{% if zone %} ({{ zone }}){% endif %}."
+    "{% if opens %}<br/>{% trans time=opens %}Ohne Uhrzeit nehme ich den Beginn der Bürozeit, {{ time }}.{% endtrans %}{% endif %}"
+    "{% if every %}<br/>{% trans every=every|rhythm %}Danach {{ every }} wieder, bis jemand ✅ darunter setzt.{% endtrans %}{% endif %}"
+    "{% if mentions %}<br/>{% trans people=mentions|join(' · ') %}Erwähnt wird: {{ people }}{% endtrans %}{% endif %}"
+    "{% if withheld %}<br/>{% trans %}Außer dir erwähne ich niemanden: das darf in diesem Raum nur, wer alle benachrichtigen darf."
+    "{% endtrans %}{% endif %}"
+    "<br/>{% trans number=number, prefix=prefix %}Doch nicht? <code>{{ prefix }} erinnerung löschen {{ number }}</code>{% endtrans %}</p>"
+)
+
+
+def here(ctx: Context) -> str:
+    """Return the room as reminders are kept for it: its key, so that they follow an upgrade, or its id.
+
+    Raises `Denied` if who asks is not in it.
+    """
+    key = ctx.place.key
+    if key is not None and key not in ctx.roles.rooms:
+        raise Denied("Das darf nur, wer in »%(room)s« ist; bitte schreib es dort.", room=ctx.rooms.label(key))
+    return key or ctx.place.room_id
+
+
+def network_zone(ctx: Context) -> ZoneInfo:
+    """Return the network's time zone."""
+    zone = ctx.now.tzinfo
+    return zone if isinstance(zone, ZoneInfo) else ZoneInfo("UTC")
+
+
+async def zone_of(ctx: Context, room: str) -> ZoneInfo:
+    """Return the time zone of a room."""
+    name = await rooms.timezone_of(ctx.session, room)
+    return ZoneInfo(name) if name else network_zone(ctx)
+
+
+def foreign(ctx: Context, zone: ZoneInfo) -> str:
+    """Return the name of a zone where it has to be said, because it is not the network's."""
+    return "" if zone.key == network_zone(ctx).key else zone.key
+
+
+async def meant(ctx: Context, number: int) -> OwnReminder:
+    """Return the reminder of this room with that number, or, in a direct chat, one's own in any room. Nobody else changes it meanwhile.
+
+    Raises `UserError`.
+    """
+    room = here(ctx)
+    found = await own_reminders.get(ctx.session, number, hold=True)
+    own = ctx.place.kind is PlaceKind.DIRECT and found is not None and found.author == ctx.sender
+    if found is None or not (found.room == room or own):
+        raise UserError(
+            "Eine Erinnerung %(number)s gibt es hier nicht. Welche es gibt: %(prefix)s erinnerungen",
+            number=number,
+            prefix=ctx.prefix,
+        )
+    return found
+
+
+async def meant_by_reaction(ctx: Context, key: str) -> OwnReminder:
+    """Return the reminder that was said under a key. Raises `UserError` if it is deleted."""
+    named = read_key(key)
+    found = await own_reminders.get(ctx.session, named[0], hold=True) if named else None
+    if found is None or found.room != here(ctx):
+        raise UserError("Diese Erinnerung gibt es nicht mehr.")
+    return found
+
+
+async def set_reminder(ctx: Context, words: str, *, alarm: bool = False) -> Reply:
+    """Set a reminder, and say exactly when it comes. Raises `UserError`."""
+    room = here(ctx)
+    zone = await zone_of(ctx, room)
+    addressed, words = _addressees(ctx, words)
+    wish = read_wish(words, ctx.now.astimezone(zone), ctx.opens, alarm=alarm)
+    await _check_limits(ctx, room)
+    mentions, withheld = _mentions(ctx, addressed, wish.text)
+    number = await own_reminders.add(ctx.session, wish, room=room, author=ctx.sender, mentions=mentions, zone=zone, now=ctx.now)
+    data = {
+        "number": number,
+        "rule": wish.rule,
+        "times": _times(ctx, wish, zone),
+        "zone": foreign(ctx, zone),
+        "opens": f"{wish.opens:%H:%M}" if wish.opens else "",
+        "every": wish.every,
+        "mentions": () if mentions == (ctx.sender,) else mentions,
+        "withheld": withheld,
+        "prefix": ctx.prefix,
+    }
+    return Reply(_SET, data)
+
+
+def _times(ctx: Context, wish: Wish, zone: ZoneInfo) -> list[object]:
+    return [*next_times(wish.rule, ctx.now, zone, _TIMES_SHOWN)] if wish.rule else [wish.due_at]
+
+
+def _addressees(ctx: Context, words: str) -> tuple[tuple[str, ...], str]:
+    """Return whom the words begin with (`mich`, `@room`, user ids), and what follows."""
+    addressed: list[str] = []
+    while first := first_words(words, 1):
+        word = first[0].text.rstrip(",:")
+        if fold(word) in _ME:
+            addressed.append(ctx.sender)
+        elif fold(word) == EVERYBODY:
+            addressed.append(EVERYBODY)
+        elif user_ids(word) == [word]:
+            addressed.append(word)
+        else:
+            break
+        words = words[first[0].end :].lstrip()
+    return tuple(dict.fromkeys(addressed)), words
+
+
+def _mentions(ctx: Context, addressed: tuple[str, ...], said: str) -> tuple[tuple[str, ...], bool]:
+    """Return whom the reminder mentions, and whether others were meant whom the author may not have mentioned."""
+    to_all = (EVERYBODY,) if _TO_ALL.search(said) else ()
+    meant = dict.fromkeys([*(addressed or (ctx.sender,)), *to_all, *sorted(ctx.named)])
+    if set(meant) <= {ctx.sender} or ctx.may_notify:
+        return tuple(meant), False
+    return (ctx.sender,), True
+
+
+async def _check_limits(ctx: Context, room: str) -> None:
+    of_person, in_room = await own_reminders.count_open(ctx.session, author=ctx.sender, room=room)
+    if of_person >= MOST_OF_PERSON:
+        raise UserError("Du hast schon %(count)s Erinnerungen offen; mehr gehen nicht. Lösch bitte zuerst eine.", count=of_person)
+    if in_room >= MOST_IN_ROOM:
+        raise UserError(
+            "In diesem Raum sind schon %(count)s Erinnerungen offen; mehr gehen nicht. Löscht bitte zuerst eine.", count=in_room
+        )

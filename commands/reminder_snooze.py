@@ -1,0 +1,41 @@
+"""A reminder comes at another time: by command, or, by a 💤 under it, an hour later."""
+
+from typing import Annotated
+
+from bot.command import Context, Reply, command, on_reaction
+from bot.converters import Number, rest
+from bot.db import own_reminders
+from bot.domain.own_reminders import POLICY, SNOOZE, OwnReminder, moved, read_moment, snoozed
+from bot.domain.roles import Role
+from bot.errors import text
+from bot.rendering import template
+from commands._own_reminders import foreign, meant, meant_by_reaction
+
+When = Annotated[str, rest(text("wann"), keeps_quotes=True)]
+
+_PUT_OFF = template(
+    "<p>💤 {% trans number=number, at=at|day_and_time %}Erinnerung {{ number }} kommt {{ at }}{% endtrans %}"
+    "{% if zone %} ({{ zone }}){% endif %}."
+    "{% if opens %}<br/>{% trans time=opens %}Ohne Uhrzeit nehme ich den Beginn der Bürozeit, {{ time }}.{% endtrans %}{% endif %}</p>"
+)
+
+
+@command("verschieben", "snooze", "erinnerung verschieben", "reminder snooze", needs=Role.MEMBER, examples=["7 morgen 10 Uhr"])
+async def reminder_snooze(ctx: Context, number: Number, when: When) -> Reply:
+    """Verschiebt eine Erinnerung dieses Raums, von einer wiederkehrenden das nächste Mal. Um eine Stunde: 💤 unter der Erinnerung."""
+    found = await meant(ctx, number)
+    to, taken = read_moment(when, ctx.now.astimezone(found.zone), ctx.opens)
+    return await _put_off(ctx, moved(found, to, ctx.now), f"{taken:%H:%M}" if taken else "")
+
+
+@on_reaction(f"{POLICY}:", "💤", needs=Role.MEMBER)
+async def reminder_put_off(ctx: Context, key: str, _symbol: str) -> Reply:
+    """Take a 💤 under a reminder for "in an hour"."""
+    found = await meant_by_reaction(ctx, key)
+    return await _put_off(ctx, snoozed(found, ctx.now + SNOOZE, ctx.now), "")
+
+
+async def _put_off(ctx: Context, later: OwnReminder, opens: str) -> Reply:
+    await own_reminders.keep(ctx.session, later, ctx.now)
+    at = later.due_at.astimezone(later.zone) if later.due_at else ctx.now
+    return Reply(_PUT_OFF, {"number": later.id, "at": at, "zone": foreign(ctx, later.zone), "opens": opens})
