@@ -224,7 +224,7 @@ def test_the_last_time_is_the_last(typed: str, zone: str, minutes: int) -> None:
     st.sampled_from([None, ALARM_EVERY, timedelta(hours=2), timedelta(days=1)]),
     st.lists(st.tuples(st.sampled_from(["say", "done", "snooze"]), st.integers(0, 3 * 24 * 60)), max_size=15),
 )
-@UNHURRIED
+@settings(UNHURRIED, max_examples=40)
 def test_whatever_happens_it_goes_on_after_now(typed: str, every: timedelta | None, steps: list[tuple[str, int]]) -> None:
     """It is never due twice for what was said, a rule never ends, and what is settled does not still stand."""
     now = local("2020-10-24T12:00").astimezone(UTC)

@@ -54,9 +54,12 @@ def _when(edtf: str) -> When:
 
 
 @cache
+def _holidays(state: str | None) -> holidays.HolidayBase:
+    return holidays.country_holidays("DE", subdiv=state and state[3:])
+
+
 def _works(day: date, state: str | None) -> bool:
-    off = holidays.country_holidays("DE", subdiv=state and state[3:], years=day.year)
-    return day.weekday() < 5 and day not in off
+    return day.weekday() < 5 and day not in _holidays(state)
 
 
 def _moved(day: date, state: str | None, by: int) -> date:
