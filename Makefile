@@ -39,6 +39,7 @@ soak: setup
 # How we compare with what is usual, side by side in one run. Not part of the tests: how quick it is depends on the machine.
 bench: setup
 	@$(BIN)/python -m bench.room_keys
+	@$(BIN)/python -m bench.punctual
 
 # The documentation of the commands and the catalogue, made anew from the code.
 docs: setup

@@ -227,7 +227,7 @@ def read_wish(words: str, now: datetime, opens: time, *, alarm: bool = False) ->
         raise UserError(
             "Der Text ist zu lang: %(length)s Zeichen, höchstens %(most)s gehen.", length=len(said), most=MOST_CHARACTERS
         )
-    return Wish(due_at, rule, ALARM_EVERY if alarm else every, said, taken)
+    return Wish(due_at, rule, every or (ALARM_EVERY if alarm else None), said, taken)
 
 
 def read_moment(words: str, now: datetime, opens: time) -> tuple[datetime, time | None]:
