@@ -10,6 +10,11 @@ async def test_help_shows_what_the_caller_may_run_here(netz: Conversation) -> No
             "Das kannst du mir schreiben, jeweils mit !netz davor:",
             "",
             "• abwesend bis <datum> – Vermerkt, dass du bis zu diesem Tag abwesend bist; so lange erwähne ich deine Vertretung.",
+            "• erinnern [wen] <wann> [bis erledigt] <text> – Erinnert hier in diesem Raum an etwas: einmal, immer wieder oder bis es"
+            " erledigt ist. Wen: dich, @room, @person.",
+            "• erinnerung erledigt <nummer> – Vermerkt, woran ich erinnere, als erledigt; dasselbe tut ein ✅ unter der Erinnerung.",
+            "• erinnerung löschen <nummer> – Löscht eine Erinnerung dieses Raums; die Nummern zeigt »erinnerungen«.",
+            "• erinnerungen – Zeigt, woran ich in diesem Raum noch erinnere, mit den Nummern dafür.",
             "• hilfe [befehl] – Zeigt, was du hier von mir haben kannst, oder erklärt einen Befehl.",
             "• ich – Sagt, welche Rollen du hast und welcher Raum sie dir gibt.",
             "• labor <name> – Zeigt ein Labor: Kommunen, Partner, Themen.",
@@ -18,9 +23,15 @@ async def test_help_shows_what_the_caller_may_run_here(netz: Conversation) -> No
             "• programm – Zeigt, was als Nächstes kommt, wo wir stehen, und alle Termine so genau, wie sie bekannt sind.",
             "• sprache <de|en> – Wählt die Sprache, in der ich in diesem Raum antworte: de oder en.",
             "• suche <suchwort> – Sucht in Laboren, Programm und Berichten.",
+            "• verschieben <nummer> <wann> – Verschiebt eine Erinnerung dieses Raums, von einer wiederkehrenden das nächste Mal."
+            " Um eine Stunde: 💤 unter der Erinnerung.",
+            "• wecker [wen] <wann> [bis erledigt] <text> – Erinnert wie »erinnern«, aber alle fünf Minuten wieder,"
+            " bis jemand ✅ darunter setzt.",
             "• wieder da – Vermerkt, dass du nicht mehr abwesend bist.",
             "• workshop [nummer] – Zeigt einen Workshop: den mit dieser Nummer, sonst den nächsten.",
             "• zeitplan – Zeichnet das Programm: Phasen und Termine auf einer Zeitachse, so genau, wie sie bekannt sind.",
+            "• zeitzone [<name>|netzwerk] – Zeigt oder wählt die Zeitzone dieses Raums für Erinnerungen;"
+            " »netzwerk« ist wieder die des Netzwerks.",
         )
     ]
 
@@ -151,9 +162,13 @@ async def test_only_those_in_a_room_choose_its_language(netz: Conversation) -> N
 async def test_help_in_english(netz: Conversation) -> None:
     await netz.say("nora", "direct", "sprache en")
     (answer,) = await netz.say("nora", "direct", "help")
-    assert answer.words.split("\n")[:4] == [
+    assert answer.words.split("\n")[:5] == [
         "You can write to me:",
         "",
+        (
+            "• alarm [whom] <when> [until done] <text> – Reminds as “remind” does, but again every five minutes"
+            " until somebody puts a ✅ under it."
+        ),
         "• away until <date> – Notes that you are away until this day; until then I mention your deputy.",
         "• back – Notes that you are away no longer.",
     ]
