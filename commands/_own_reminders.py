@@ -18,9 +18,7 @@ _TIMES_SHOWN = 3
 _ME = ("mich", "me")
 _TO_ALL = re.compile(rf"(?<!\S){EVERYBODY}\b", re.IGNORECASE)
 
-WishWords = Annotated[
-    str, rest(text("text"), usage=text("[mich|@room|@person] <wann> [bis erledigt [alle …]] <text>"), keeps_quotes=True)
-]
+WishWords = Annotated[str, rest(text("text"), usage=text("[wen] <wann> [bis erledigt] <text>"), keeps_quotes=True)]
 
 _SET = template(
     "<p>⏰ {% if rule %}{% trans number=number, rhythm=rule|rhythm %}Erinnerung {{ number }}: {{ rhythm }}.{% endtrans %}"

@@ -16,5 +16,5 @@ _EXAMPLES = [
 
 @command("erinnern", "remind", "erinnere", needs=Role.MEMBER, examples=_EXAMPLES, asks_named=True, asks_power=True)
 async def remind(ctx: Context, words: WishWords) -> Reply:
-    """Erinnert hier in diesem Raum an etwas: einmal, immer wieder oder bis es erledigt ist."""
+    """Erinnert hier in diesem Raum an etwas: einmal, immer wieder oder bis es erledigt ist. Wen: dich, @room, @person."""
     return await set_reminder(ctx, words)

@@ -77,10 +77,10 @@ async def get(session: AsyncSession, number: int, *, hold: bool = False) -> OwnR
 async def due(session: AsyncSession, now: datetime, most: int) -> list[OwnReminder]:
     """Return up to `most` that are due, the longest first. Nobody else can change them in this transaction.
 
-    Those that somebody else is about to change are left out.
+    Whoever is changing one now is waited for: passed over, it would come only with the next look.
     """
     query = sa.select(own_reminders).where(own_reminders.c.due_at <= now)
-    query = query.order_by(own_reminders.c.due_at, own_reminders.c.id).limit(most).with_for_update(skip_locked=True)
+    query = query.order_by(own_reminders.c.due_at, own_reminders.c.id).limit(most).with_for_update()
     return [_from_row(row) for row in await session.execute(query)]
 
 

@@ -11,7 +11,7 @@ async def test_help_shows_what_the_caller_may_run_here(netz: Conversation) -> No
     assert "• suche <suchwort> – Sucht in Laboren, Programm und Berichten." in lines
     assert [line.removeprefix("• ").partition(" – ")[0] for line in lines] == [
         "abwesend bis <datum>",
-        "erinnern [mich|@room|@person] <wann> [bis erledigt [alle …]] <text>",
+        "erinnern [wen] <wann> [bis erledigt] <text>",
         "erinnerung erledigt <nummer>",
         "erinnerung löschen <nummer>",
         "erinnerungen",
@@ -24,7 +24,7 @@ async def test_help_shows_what_the_caller_may_run_here(netz: Conversation) -> No
         "sprache <de|en>",
         "suche <suchwort>",
         "verschieben <nummer> <wann>",
-        "wecker [mich|@room|@person] <wann> [bis erledigt [alle …]] <text>",
+        "wecker [wen] <wann> [bis erledigt] <text>",
         "wieder da",
         "workshop [nummer]",
         "zeitplan",

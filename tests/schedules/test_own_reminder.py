@@ -141,6 +141,19 @@ async def test_several_bots_say_it_once(netz: Evening) -> None:
     ]
 
 
+async def test_in_somebodys_hands_when_its_time_comes(netz: Evening) -> None:
+    """A command that changes it, and fails in the end: it is said all the same, at its time."""
+    await netz.say("anke", BREMEN, "!netz erinnern um 10 Uhr Tee")
+    netz.clock.shown = moment("2020-10-12T10:00")
+    async with netz.database.begin() as session:
+        await own_reminders.get(session, 1, hold=True)
+        looking = asyncio.create_task(netz.looking.look())
+        await asyncio.sleep(0.2)
+        await session.rollback()
+    await looking
+    assert [said.how for said in await netz.what_was_said()] == ["text", "reaction", "reaction"]
+
+
 class Dying(OwnReminders):
     """Is killed when all is written, before it is committed."""
 
