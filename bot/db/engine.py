@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,9 @@ _POOL: dict[str, Any] = {"pool_size": 20, "max_overflow": 10, "pool_timeout": 10
 _LOCKED_FOR = 10
 """Seconds that a writer waits for SQLite's lock; the address may say otherwise (`?timeout=2`)."""
 
+_TURN = 2.0
+"""Seconds for which transactions of one process wait for one another, where only one can write; then they ask the database."""
+
 _DEADLINE = 60.0
 """Seconds for a whole transaction. PostgreSQL ends statements after 30, but a server that stands still ends nothing."""
 
@@ -121,6 +124,7 @@ class Database:
         self._trouble = Trouble("database_unavailable", "database_back")
         self._patience = _DEADLINE
         self._open: set[asyncio.Timeout] = set()
+        self._turn = asyncio.Lock() if engine.dialect.name == "sqlite" else None
 
     @asynccontextmanager
     async def begin(self) -> AsyncGenerator[AsyncSession]:
@@ -129,13 +133,28 @@ class Database:
         Raises one of `Unavailable` if the database cannot be used now; that is logged, too, in a rhythm that fills no log.
         """
         try:
-            async with self._deadline(), _known_troubles(), self._sessions.begin() as session:
+            async with self._deadline(), _known_troubles(), self._in_turn(), self._sessions.begin() as session:
                 yield session
         except Unavailable as error:
             self._trouble.failed(trouble_of(error), said=reason_of(error))
             raise
         if self._trouble.reason not in _ONLY_WRITERS_MEET or _WROTE in session.info:
             self._trouble.worked()
+
+    @asynccontextmanager
+    async def _in_turn(self) -> AsyncGenerator[None]:
+        """Wait until no other transaction of this process has SQLite's lock. Whoever waits for that itself asks again and again, and sleeps
+        meanwhile: that takes twice as long, and whoever comes later may be sooner."""
+        taken = False
+        if self._turn is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_TURN):
+                    taken = await self._turn.acquire()
+        try:
+            yield
+        finally:
+            if taken and self._turn is not None:
+                self._turn.release()
 
     @asynccontextmanager
     async def _deadline(self) -> AsyncGenerator[None]:

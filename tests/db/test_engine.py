@@ -62,6 +62,39 @@ async def test_sqlite_locked(database_url: str) -> None:
 
 
 @on_sqlite
+async def test_transactions_come_in_the_order_in_which_they_were_begun(database: Database) -> None:
+    """Only one can write. Whoever asked SQLite again and again for its turn would get it by chance, after a sleep."""
+    done: list[int] = []
+
+    async def work(number: int) -> None:
+        async with database.begin() as session:
+            await beat(session)
+            done.append(number)
+
+    async with database.begin() as session:
+        await beat(session)
+        waiting = [asyncio.create_task(work(number)) for number in range(20)]
+        await asyncio.sleep(0)
+    await asyncio.gather(*waiting)
+    assert done == list(range(20))
+
+
+@on_sqlite
+async def test_a_transaction_that_does_not_end_holds_up_no_other_for_good(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is then as if another process had the lock: the others are told so."""
+    monkeypatch.setattr(engine, "_TURN", 0.1)
+    impatient = connect(f"{database_url}?timeout=0.1")
+    async with impatient.begin() as session:
+        await beat(session)
+        assert await asyncio.gather(*(trouble(impatient) for _ in range(3))) == ["locked"] * 3
+    async with impatient.begin() as session:
+        await beat(session)
+    await impatient.close()
+
+
+@on_sqlite
 async def test_sqlite_is_full(database: Database) -> None:
     """Reading works still: that does not mean that the trouble is over."""
 
