@@ -1,13 +1,15 @@
 """Own reminders: set, listed, moved, settled and deleted, by whom they concern; the answer says exactly when they come."""
 
+import json
 from datetime import datetime, timedelta
 
 import pytest
 
-from bot.domain.own_reminders import MOST_CHARACTERS, MOST_IN_ROOM, MOST_OF_PERSON
+from bot.db import own_reminders
+from bot.domain.own_reminders import MOST_CHARACTERS, MOST_IN_ROOM, MOST_OF_PERSON, Wish
 from bot.rendering.content import MOST_BYTES
 from schedules.own_reminder import policy
-from tests.conversation import ZONE, Conversation, Said, notice, user_id
+from tests.conversation import MORNING, ZONE, Conversation, Said, notice, user_id
 from tests.schedules.policies import Looking
 
 BREMEN = "lab:bremen"
@@ -236,6 +238,20 @@ async def test_list_in_the_order_of_time(netz: Conversation) -> None:
             "• 1 · Montag, 19. Oktober 2020, 09:00 · jeden Montag um 09:00 · Runde (@anke:example.org)",
         )
     ]
+
+
+async def test_a_list_fits_into_an_event(netz: Conversation) -> None:
+    """One that is too long could not be sent, and the room would get no answer at all."""
+    wish = Wish(MORNING + timedelta(days=1), None, None, "&🐟" * 40)
+    async with netz.database.begin() as session:
+        for _ in range(MOST_IN_ROOM):
+            await own_reminders.add(
+                session, wish, room=BREMEN, author=user_id("a" * 200), mentions=("@room",), zone=ZONE, now=MORNING
+            )
+    (listed,) = await netz.say("anke", BREMEN, "!netz erinnerungen")
+    assert len(json.dumps(netz.written[0].content, ensure_ascii=False).encode()) <= MOST_BYTES
+    *_, last = listed.words.split("\n")
+    assert last == f"{MOST_IN_ROOM - listed.words.count('•')} weitere kommen später."
 
 
 async def test_deleted_by_anybody_in_the_room(netz: Conversation) -> None:
