@@ -52,7 +52,7 @@ _AFTER_RHYTHM = re.compile(
     r"|(?:werktag|arbeitstag|tag|woche|wochenende|monat|quartal|halbjahr|jahr|weekday|workday|working|business|day|week|weekend|month"
     r"|quarter|year)(?:e?[ns])?\b)"
 )
-_HOUR_AT_END = re.compile(r"\s*uhr$", re.IGNORECASE)
+_HOUR_MINUTES = 60
 _NUMBER = re.compile(r" (?P<number>[0-9]{1,2})\b")
 
 
@@ -69,11 +69,11 @@ def text_after(said: Said, reading: Reading, when: When) -> str:
     if any(pattern.match(rest) for pattern in _suspicions(when)):
         raise not_after(said.typed(0, end), _first_words(said, end))
     minutes = _NUMBER.match(rest) if reading.bare_hour else None
-    if minutes:
+    if minutes and int(minutes["number"]) < _HOUR_MINUTES:
         raise two_readings(
             said.typed(0, comma.end() + minutes.end()),
-            said.typed(0, end),
-            _HOUR_AT_END.sub("", said.typed(0, end)) + f":{int(minutes['number']):02d}",
+            f"{reading.bare_hour}:00",
+            f"{reading.bare_hour}:{int(minutes['number']):02d}",
         )
     return said.after(comma.end())
 
