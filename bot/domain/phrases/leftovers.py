@@ -46,6 +46,8 @@ _WITHOUT_HOUR = re.compile(
     rf" (?:[0-9]|(?:{_PREPOSITIONS}) ?(?:{_SPOKEN}|{_DAYS}\b)|(?:(?:am|an|on|im|in) )?(?:{_DAYS}|{one_of(PART_WORDS)})\b"
     rf"|in {COUNT} ?(?:h|min|std|stunde|minute|hour))"
 )
+_HOUR_BELOW = re.compile(r"\n(?:(?:um|at) [0-9]|[0-9]{1,2}(?::[0-9]{2}| ?(?:uhr|h|[ap]\.?m|o'?clock)\b))")
+"""A new line begins the text; but who writes the day and, below it, the hour means both."""
 _AFTER_RHYTHM = re.compile(
     rf" (?:(?:(?:am|an|on|im|in) )?{_DAYS}\b|(?:ab|bis|ausser|from|until|till|except|starting|beginnend|alle|each|werktags|taeglich)\b"
     rf"|(?:von|zwischen|between) {_SPOKEN}"
@@ -84,9 +86,9 @@ def _suspicions(when: When) -> list[re.Pattern[str]]:
         case Moment():
             return [_ALWAYS]
         case DayOnly():
-            return [_ALWAYS, _WITHOUT_HOUR]
+            return [_ALWAYS, _WITHOUT_HOUR, _HOUR_BELOW]
         case Recurring(hour_said=hour_said):
-            return [_ALWAYS, _AFTER_RHYTHM] if hour_said else [_ALWAYS, _AFTER_RHYTHM, _WITHOUT_HOUR]
+            return [_ALWAYS, _AFTER_RHYTHM] if hour_said else [_ALWAYS, _AFTER_RHYTHM, _WITHOUT_HOUR, _HOUR_BELOW]
 
 
 def _first_words(said: Said, end: int) -> str:

@@ -284,6 +284,9 @@ MAY_BELONG_TO_IT = [
     ("2021-09-15 09:00", "morgen 9:30 bis 11 Uhr Text", "morgen 9:30", "bis 11 Uhr"),
     ("2021-09-15 09:00", "morgen 9:30:15 Text", "morgen 9:30", ":15 Text"),
     ("2021-09-15 09:00", "morgen 9:000 Text", "morgen", "9:000 Text"),
+    ("2021-09-15 09:00", "morgen\n10 Uhr Tee", "morgen", "10 Uhr Tee"),
+    ("2021-09-15 09:00", "jeden Montag\num 9\nTee", "jeden Montag", "um 9 Tee"),
+    ("2021-09-15 09:00", "tomorrow\n\n9:30\nTea", "tomorrow", "9:30 Tea"),
     ("2021-09-15 09:00", "am 2021-10-30T09:00Z Text", "am 2021-10-30", "T09:00Z Text"),
     ("2021-09-15 09:00", "am 2021-10-30T09:00+02:00 Text", "am 2021-10-30T09:00", "+02:00 Text"),
     ("2021-09-15 09:00", "morgen 9 Uhr UTC Text", "morgen 9 Uhr", "UTC Text"),
@@ -564,6 +567,7 @@ def test_the_text_is_kept_as_it_was_typed() -> None:
 
 def test_a_new_line_begins_the_text() -> None:
     assert as_when("morgen um 9 Uhr\n3 Berichte lesen", "2021-09-15 09:00") == ("2021-09-16 09:00", "3 Berichte lesen")
+    assert as_when("morgen\n3 Berichte lesen", "2021-09-15 09:00") == ("2021-09-16", "3 Berichte lesen")
 
 
 def test_the_zone_is_that_of_now() -> None:
