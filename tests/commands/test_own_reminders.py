@@ -184,6 +184,27 @@ async def test_an_alarm_rings_until_it_is_done(netz: Conversation) -> None:
     assert await at(netz, "2020-10-12T14:10") == []
 
 
+@pytest.mark.parametrize(
+    ("words", "every"),
+    [
+        ("bis erledigt Tee", "alle 5 Minuten"),
+        ("bis erledigt alle 10 Minuten Tee", "alle 10 Minuten"),
+        ("bis erledigt alle 2 Stunden Tee", "alle 2 Stunden"),
+        ("bis erledigt täglich Tee", "täglich"),
+    ],
+)
+async def test_an_alarm_rings_as_often_as_it_is_told_to(netz: Conversation, words: str, every: str) -> None:
+    """Its usage offers that: five minutes are what is meant if nothing is said."""
+    assert await netz.say("anke", BREMEN, f"!netz wecker um 14 Uhr {words}") == is_set(
+        "Montag, 12. Oktober 2020, 14:00", f"Danach {every} wieder, bis jemand ✅ darunter setzt."
+    )
+
+
+async def test_an_alarm_does_not_ring_all_the_time(netz: Conversation) -> None:
+    (refused,) = await netz.say("anke", BREMEN, "!netz wecker um 14 Uhr bis erledigt alle 2 Minuten Tee")
+    assert refused.words == "Möglich ist alle 5 Minuten bis einmal im Jahr."
+
+
 async def test_put_off_by_a_reaction(netz: Conversation) -> None:
     await netz.say("anke", BREMEN, "!netz erinnern um 14 Uhr Tee")
     await at(netz, "2020-10-12T14:00")
