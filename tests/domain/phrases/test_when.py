@@ -439,7 +439,7 @@ REFUSED = [
     (
         "2021-09-15 09:00",
         "wöchentlich Text",
-        "Zu »wöchentlich« fehlt der Wochentag. Richtig wäre zum Beispiel »alle zwei Wochen freitags um 9 Uhr«.",
+        "Zu »wöchentlich« fehlt der Wochentag. Richtig wäre zum Beispiel »jeden Freitag um 9 Uhr«.",
     ),
     (
         "2021-09-15 09:00",
