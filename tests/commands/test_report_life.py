@@ -76,9 +76,10 @@ async def test_returned_with_a_remark_and_handed_in_again(netz: Conversation) ->
             "Ist er überarbeitet? Dann schreib: !netz bericht abgegeben labor-1",
         ),
     ]
-    assert (await shown(netz))[:4] == [
+    assert (await shown(netz))[:5] == [
         "↩️ Sachstandsbericht 1 (labor-1), Bremen und Region",
-        "zurückgegeben, noch einmal fällig (30. Oktober 2020), von @anke:example.org",
+        "zurückgegeben, noch einmal fällig (30. Oktober 2020)",
+        "abgegeben hatte ihn am 12. Oktober 2020 @anke:example.org",
         "Bemerkung der Koordination: Die <b>Zahlen</b> fehlen.",
         "https://bremen.example/1",
     ]
@@ -125,6 +126,13 @@ async def test_a_day_that_does_not_exist_gives_no_time(netz: Conversation) -> No
     (refused,) = await netz.say("karla", "coordination", "!netz aufschub labor-1:bremen 31.11.2020")
     assert (refused.how, refused.room) == ("notice", "coordination")
     assert (await shown(netz))[1] == "offen (30. Oktober 2020)"
+
+
+async def test_who_handed_in_has_not_decided(netz: Conversation) -> None:
+    """What coordinators decide later does not stand before the name of who handed it in."""
+    await netz.say("anke", "lab:bremen", "!netz bericht abgegeben labor-1")
+    await netz.say("karla", "coordination", "!netz bericht befreien labor-1:bremen")
+    assert (await shown(netz))[1:] == ["befreit", "abgegeben hatte ihn am 12. Oktober 2020 @anke:example.org"]
 
 
 async def test_waived(netz: Conversation) -> None:
