@@ -121,6 +121,15 @@ async def test_no_more_time_that_is_none(netz: Conversation, said: str, answer: 
     assert await netz.say("karla", "coordination", f"!netz aufschub labor-1:bremen {said}") == [notice("coordination", answer)]
 
 
+async def test_more_time_for_all_is_more_time_for_who_had_more(netz: Conversation) -> None:
+    """Whoever was given until November is not due before all others when those are given until December."""
+    await netz.say("karla", "coordination", "!netz aufschub labor-1:bremen 15.11.2020")
+    await netz.say("karla", "coordination", "!netz termin labor-1 15.12.2020")
+    assert (await shown(netz))[1:3] == ["offen (15. Dezember 2020)", ""]
+    await netz.say("karla", "coordination", "!netz termin labor-1 2.11.2020")
+    assert (await shown(netz))[1:3] == ["offen (15. November 2020)", "ursprünglich fällig: 2. November 2020"]
+
+
 async def test_a_day_that_does_not_exist_gives_no_time(netz: Conversation) -> None:
     """Nothing is guessed, nothing is half done."""
     (refused,) = await netz.say("karla", "coordination", "!netz aufschub labor-1:bremen 31.11.2020")
