@@ -130,6 +130,22 @@ async def test_more_time_for_all_is_more_time_for_who_had_more(netz: Conversatio
     assert (await shown(netz))[1:3] == ["offen (15. November 2020)", "ursprünglich fällig: 2. November 2020"]
 
 
+async def test_a_mistyped_extension_can_be_put_right(netz: Conversation) -> None:
+    """It would hold for ever: there is no other way to give less time than was given."""
+    await netz.say("karla", "coordination", "!netz aufschub labor-1:bremen 15.11.2120")
+    assert await netz.say("karla", "coordination", "!netz aufschub labor-1:bremen 15.11.2020") == [
+        DONE,
+        told(
+            "lab:bremen",
+            "Anderer Aufschub für »Sachstandsbericht 1«: fällig nicht mehr 15. November 2120, sondern 15. November 2020.",
+        ),
+    ]
+    assert (await shown(netz))[1] == "offen (15. November 2020)"
+    assert await netz.say("karla", "coordination", "!netz aufschub labor-1:bremen 15.11.2020") == [
+        notice("coordination", "»Sachstandsbericht 1« ist schon dann fällig: 15. November 2020.")
+    ]
+
+
 async def test_a_day_that_does_not_exist_gives_no_time(netz: Conversation) -> None:
     """Nothing is guessed, nothing is half done."""
     (refused,) = await netz.say("karla", "coordination", "!netz aufschub labor-1:bremen 31.11.2020")
