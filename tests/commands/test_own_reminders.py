@@ -377,6 +377,33 @@ async def test_mentioned_by_a_pill(netz: Conversation) -> None:
     assert "Erwähnt wird: @anke:example.org · @bernd:example.org" in answer.words
 
 
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        ("Bernd morgen 10 Uhr Hallo", "@bernd:example.org"),
+        ("@Bernd: morgen 10 Uhr Hallo", "@bernd:example.org"),
+        ("Dora 10 Uhr morgen 10 Uhr Hallo", "@dora:example.org"),
+        ("mich und Bernd morgen 10 Uhr Hallo", "@anke:example.org · @bernd:example.org"),
+        ("Bernd, Dora 10 Uhr & @room: morgen 10 Uhr Hallo", "@bernd:example.org · @dora:example.org · @room"),
+        ("[Bernd](https://matrix.to/#/@bernd:example.org) morgen 10 Uhr Hallo", "@bernd:example.org"),
+    ],
+)
+async def test_addressed_by_a_pill(netz: Conversation, words: str, shown: str) -> None:
+    """On a phone, nobody types user ids: the client writes a name, whatever it is, and says beside it whom it means."""
+    netz.members.notifiers.add(user_id("anke"))
+    pills = {name: who for name, who in (("Bernd", user_id("bernd")), ("Dora 10 Uhr", user_id("dora"))) if name in words}
+    mentions = frozenset() if "matrix.to" in words else frozenset(pills.values())
+    (answer,) = await netz.say("anke", BREMEN, f"!netz erinnern {words}", mentions=mentions, pills=pills)
+    assert answer.words.split("\n")[:2] == ["⏰ Erinnerung 1: Dienstag, 13. Oktober 2020, 10:00.", f"Erwähnt wird: {shown}"]
+    await at(netz, "2020-10-13T10:00")
+    assert netz.written[0].content["body"].split("\n")[0].endswith(": Hallo")
+
+
+async def test_a_name_is_whom_a_pill_means_only_if_the_message_mentions_them(netz: Conversation) -> None:
+    (answer,) = await netz.say("anke", BREMEN, "!netz erinnern Bernd morgen 10 Uhr Hallo", pills={"Bernd": user_id("bernd")})
+    assert answer.words.startswith("»Bernd morgen 10 Uhr Hallo« verstehe ich nicht als Tag mit Uhrzeit.")
+
+
 async def test_without_an_answer_about_power_nothing_is_set(netz: Conversation) -> None:
     netz.members.no_power_known = True
     (refused,) = await netz.say("anke", BREMEN, "!netz erinnern @room morgen 10 Uhr Hallo")
