@@ -35,6 +35,9 @@ _SET = template(
     "{% if opens %}<br/>{% trans time=opens %}Ohne Uhrzeit nehme ich den Beginn der Bürozeit, {{ time }}.{% endtrans %}{% endif %}"
     "{% if every %}<br/>{% trans every=every|rhythm %}Danach {{ every }} wieder, bis jemand ✅ darunter setzt.{% endtrans %}{% endif %}"
     "{% if mentions %}<br/>{% trans people=mentions|join(' · ') %}Erwähnt wird: {{ people }}{% endtrans %}{% endif %}"
+    "{% if absent %}<br/>{% trans n=absent|length, people=absent|join(' · ') %}Nicht in diesem Raum ist {{ people }}; ich erwähne nur, wer"
+    " die Erinnerung sieht.{% pluralize %}Nicht in diesem Raum sind {{ people }}; ich erwähne nur, wer die Erinnerung sieht.{% endtrans %}"
+    "{% endif %}"
     "{% if withheld %}<br/>{% trans %}Außer dir erwähne ich niemanden: das darf in diesem Raum nur, wer alle benachrichtigen darf."
     "{% endtrans %}{% endif %}"
     "<br/>{% trans number=number, prefix=prefix %}Doch nicht? <code>{{ prefix }} erinnerung löschen {{ number }}</code>{% endtrans %}</p>"
@@ -102,7 +105,8 @@ async def set_reminder(ctx: Context, words: str, *, alarm: bool = False) -> Repl
     addressed, words = _addressees(ctx, words)
     wish = read_wish(words, ctx.now.astimezone(zone), ctx.opens, alarm=alarm)
     await _check_limits(ctx, room)
-    mentions, withheld = _mentions(ctx, addressed, wish.text)
+    absent = tuple(person for person in dict.fromkeys([*addressed, *sorted(ctx.named)]) if _is_elsewhere(ctx, person))
+    mentions, withheld = _mentions(ctx, addressed, wish.text, absent)
     number = await own_reminders.add(ctx.session, wish, room=room, author=ctx.sender, mentions=mentions, zone=zone, now=ctx.now)
     data = {
         "number": number,
@@ -112,6 +116,7 @@ async def set_reminder(ctx: Context, words: str, *, alarm: bool = False) -> Repl
         "opens": f"{wish.opens:%H:%M}" if wish.opens else "",
         "every": wish.every,
         "mentions": () if mentions == (ctx.sender,) else mentions,
+        "absent": absent,
         "withheld": withheld,
         "prefix": ctx.prefix,
     }
@@ -160,10 +165,18 @@ def _pills(ctx: Context) -> list[tuple[str, str]]:
     return sorted(spelled, key=lambda pill: len(pill[0]), reverse=True)
 
 
-def _mentions(ctx: Context, addressed: tuple[str, ...], said: str) -> tuple[tuple[str, ...], bool]:
+def _is_elsewhere(ctx: Context, person: str) -> bool:
+    """Whether somebody who was named would not see what is said in this room. In a direct chat, nobody else would."""
+    if person in (ctx.sender, EVERYBODY):
+        return False
+    return ctx.place.key is None or person not in ctx.named or ctx.place.key not in ctx.named[person].rooms
+
+
+def _mentions(ctx: Context, addressed: tuple[str, ...], said: str, absent: tuple[str, ...]) -> tuple[tuple[str, ...], bool]:
     """Return whom the reminder mentions, and whether others were meant whom the author may not have mentioned."""
     to_all = (EVERYBODY,) if _TO_ALL.search(said) else ()
-    meant = dict.fromkeys([*(addressed or (ctx.sender,)), *to_all, *sorted(ctx.named)])
+    everybody = dict.fromkeys([*(addressed or (ctx.sender,)), *to_all, *sorted(ctx.named)])
+    meant = [person for person in everybody if person not in absent] or [ctx.sender]
     if set(meant) <= {ctx.sender} or ctx.may_notify:
         return tuple(meant), False
     return (ctx.sender,), True

@@ -4,6 +4,7 @@ import json
 from datetime import datetime, timedelta
 
 import pytest
+import pytest_asyncio
 
 from bot.db import own_reminders
 from bot.domain.own_reminders import MOST_CHARACTERS, MOST_IN_ROOM, MOST_OF_PERSON, Wish
@@ -29,6 +30,12 @@ def is_set(*lines: str, number: int = 1, room: str = BREMEN) -> list[Said]:
 def said(words: str, *below: str, who: str = "@anke:example.org", room: str = BREMEN) -> Said:
     """Return a reminder as it is said."""
     return Said(room, "text", "\n\n".join([f"⏰ {who}: {words}", *below]))
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def guests(netz: Conversation) -> None:
+    """Bernd and Dora are in Bremen's room as well: only who is there can be mentioned."""
+    netz.members.rooms["!lab-bremen:example.org"] |= {user_id("bernd"), user_id("dora")}
 
 
 async def at(netz: Conversation, when: str) -> list[Said]:
@@ -334,6 +341,7 @@ async def test_not_moved(netz: Conversation, words: str, answer: str) -> None:
     assert refused.words.startswith(answer)
 
 
+@pytest.mark.usefixtures("guests")
 async def test_others_are_mentioned_only_by_who_may_notify_everybody(netz: Conversation) -> None:
     """A reminder that pings a whole room is the room's business (matrix-reminder-bot, issue 137)."""
     for number, words in enumerate(
@@ -347,6 +355,7 @@ async def test_others_are_mentioned_only_by_who_may_notify_everybody(netz: Conve
     assert mentions == [{"user_ids": [user_id("anke")]}] * 3
 
 
+@pytest.mark.usefixtures("guests")
 @pytest.mark.parametrize(
     ("words", "shown", "mentions"),
     [
@@ -369,6 +378,7 @@ async def test_who_may_has_others_mentioned(netz: Conversation, words: str, show
     assert netz.written[0].content["m.mentions"] == mentions
 
 
+@pytest.mark.usefixtures("guests")
 async def test_mentioned_by_a_pill(netz: Conversation) -> None:
     """A client says whom a pill means beside the text."""
     netz.members.notifiers.add(user_id("anke"))
@@ -377,6 +387,7 @@ async def test_mentioned_by_a_pill(netz: Conversation) -> None:
     assert "Erwähnt wird: @anke:example.org · @bernd:example.org" in answer.words
 
 
+@pytest.mark.usefixtures("guests")
 @pytest.mark.parametrize(
     ("words", "shown"),
     [
@@ -397,6 +408,22 @@ async def test_addressed_by_a_pill(netz: Conversation, words: str, shown: str) -
     assert answer.words.split("\n")[:2] == ["⏰ Erinnerung 1: Dienstag, 13. Oktober 2020, 10:00.", f"Erwähnt wird: {shown}"]
     await at(netz, "2020-10-13T10:00")
     assert netz.written[0].content["body"].split("\n")[0].endswith(": Hallo")
+
+
+@pytest.mark.usefixtures("guests")
+async def test_who_is_not_in_the_room_is_not_mentioned(netz: Conversation) -> None:
+    """Nothing of it would reach them, and whoever set it would believe that they had been reminded."""
+    netz.members.notifiers.add(user_id("anke"))
+    elsewhere = "Nicht in diesem Raum ist @nora:example.org; ich erwähne nur, wer die Erinnerung sieht."
+    for number, room in ((1, BREMEN), (2, "direct")):
+        assert await netz.say("anke", room, "!netz erinnern @nora:example.org morgen 10 Uhr Hallo") == is_set(
+            "Dienstag, 13. Oktober 2020, 10:00", elsewhere, number=number, room=room
+        )
+    (answer,) = await netz.say("anke", BREMEN, "!netz erinnern @bernd:example.org @nora:example.org morgen 10 Uhr Hallo")
+    assert answer.words.split("\n")[1:3] == ["Erwähnt wird: @bernd:example.org", elsewhere]
+    await at(netz, "2020-10-13T10:00")
+    mentions = [row.content["m.mentions"]["user_ids"] for row in netz.written if row.event_type == "m.room.message"]
+    assert mentions == [[user_id("anke")], [user_id("anke")], [user_id("bernd")]]
 
 
 async def test_a_name_is_whom_a_pill_means_only_if_the_message_mentions_them(netz: Conversation) -> None:
