@@ -33,7 +33,8 @@ class Message:
 
     `pill`: the label of a mention pill of ours that the message begins with, if it does. `flaw`: why it must not be obeyed, if so:
     `plaintext` (said in clear in an encrypted room), `unsigned` (by a device that its owner has not cross-signed). `sent_at`: when its
-    homeserver says that it was sent, None if it does not say. `reply_to`: the event that it replies to.
+    homeserver says that it was sent, None if it does not say. `reply_to`: the event that it replies to. `pills`: what mention pills show in
+    `body` → the user id that they point to.
     """
 
     event_id: str
@@ -46,6 +47,7 @@ class Message:
     flaw: str | None = None
     sent_at: datetime | None = None
     reply_to: str | None = None
+    pills: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True)

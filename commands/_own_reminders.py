@@ -4,7 +4,7 @@ import re
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from bot.command import Context, Reply
+from bot.command import Context, Message, Reply
 from bot.converters import rest
 from bot.db import own_reminders, rooms
 from bot.domain.chat_words import first_words, user_ids
@@ -16,6 +16,10 @@ from bot.rendering import EVERYBODY, template
 
 _TIMES_SHOWN = 3
 _ME = ("mich", "me")
+_AND = re.compile(r"(?:und|and|&)\s+", re.IGNORECASE)
+_AFTER_NAME = re.compile(r"^[,:]*\s*")
+_LINK = re.compile(r"\[[^\]\n]{1,300}\]\(https://matrix\.to/#/(@[^)\s]{1,255})\)")
+"""A mention as clients write it into the text that have no other way to."""
 _TO_ALL = re.compile(rf"(?<!\S){EVERYBODY}\b", re.IGNORECASE)
 
 WishWords = Annotated[str, rest(text("text"), usage=text("[wen] <wann> [bis erledigt] <text>"), keeps_quotes=True)]
@@ -29,6 +33,9 @@ _SET = template(
     "{% if opens %}<br/>{% trans time=opens %}Ohne Uhrzeit nehme ich den Beginn der Bürozeit, {{ time }}.{% endtrans %}{% endif %}"
     "{% if every %}<br/>{% trans every=every|rhythm %}Danach {{ every }} wieder, bis jemand ✅ darunter setzt.{% endtrans %}{% endif %}"
     "{% if mentions %}<br/>{% trans people=mentions|join(' · ') %}Erwähnt wird: {{ people }}{% endtrans %}{% endif %}"
+    "{% if absent %}<br/>{% trans n=absent|length, people=absent|join(' · ') %}Nicht in diesem Raum ist {{ people }}; ich erwähne nur, wer"
+    " die Erinnerung sieht.{% pluralize %}Nicht in diesem Raum sind {{ people }}; ich erwähne nur, wer die Erinnerung sieht.{% endtrans %}"
+    "{% endif %}"
     "{% if withheld %}<br/>{% trans %}Außer dir erwähne ich niemanden: das darf in diesem Raum nur, wer alle benachrichtigen darf."
     "{% endtrans %}{% endif %}"
     "<br/>{% trans number=number, prefix=prefix %}Doch nicht? <code>{{ prefix }} erinnerung löschen {{ number }}</code>{% endtrans %}</p>"
@@ -96,7 +103,8 @@ async def set_reminder(ctx: Context, words: str, *, alarm: bool = False) -> Repl
     addressed, words = _addressees(ctx, words)
     wish = read_wish(words, ctx.now.astimezone(zone), ctx.opens, alarm=alarm)
     await _check_limits(ctx, room)
-    mentions, withheld = _mentions(ctx, addressed, wish.text)
+    absent = tuple(person for person in dict.fromkeys([*addressed, *sorted(ctx.named)]) if _is_elsewhere(ctx, person))
+    mentions, withheld = _mentions(ctx, addressed, wish.text, absent)
     number = await own_reminders.add(ctx.session, wish, room=room, author=ctx.sender, mentions=mentions, zone=zone, now=ctx.now)
     data = {
         "number": number,
@@ -106,6 +114,7 @@ async def set_reminder(ctx: Context, words: str, *, alarm: bool = False) -> Repl
         "opens": f"{wish.opens:%H:%M}" if wish.opens else "",
         "every": wish.every,
         "mentions": () if mentions == (ctx.sender,) else mentions,
+        "absent": absent,
         "withheld": withheld,
         "prefix": ctx.prefix,
     }
@@ -117,26 +126,55 @@ def _times(ctx: Context, wish: Wish, zone: ZoneInfo) -> list[object]:
 
 
 def _addressees(ctx: Context, words: str) -> tuple[tuple[str, ...], str]:
-    """Return whom the words begin with (`mich`, `@room`, user ids), and what follows."""
+    """Return whom the words begin with (`mich`, `@room`, people), and what follows."""
     addressed: list[str] = []
-    while first := first_words(words, 1):
-        word = first[0].text.rstrip(",:")
-        if fold(word) in _ME:
-            addressed.append(ctx.sender)
-        elif fold(word) == EVERYBODY:
-            addressed.append(EVERYBODY)
-        elif user_ids(word) == [word]:
-            addressed.append(word)
-        else:
-            break
-        words = words[first[0].end :].lstrip()
+    found = _addressee(ctx, words)
+    while found:
+        addressed.append(found[0])
+        words = _AFTER_NAME.sub("", words[found[1] :])
+        joint = _AND.match(words)
+        after = words[joint.end() :] if joint else words
+        found = _addressee(ctx, after)
+        words = after if found else words
     return tuple(dict.fromkeys(addressed)), words
 
 
-def _mentions(ctx: Context, addressed: tuple[str, ...], said: str) -> tuple[tuple[str, ...], bool]:
+def _addressee(ctx: Context, words: str) -> tuple[str, int] | None:
+    """Return whom the words begin with, and where that ends: by a pill's name, by `@room` or `mich`, or by user id. None if with nobody."""
+    for label, person in _pills(ctx):
+        if words.startswith(label) and not words[len(label) : len(label) + 1].isalnum():
+            return person, len(label)
+    link = _LINK.match(words)
+    if link:
+        return link[1], link.end()
+    first = first_words(words, 1)
+    word = first[0].text.rstrip(",:") if first else ""
+    if fold(word) in _ME:
+        return ctx.sender, first[0].end
+    if fold(word) == EVERYBODY:
+        return EVERYBODY, first[0].end
+    return (word, first[0].end) if word and user_ids(word) == [word] else None
+
+
+def _pills(ctx: Context) -> list[tuple[str, str]]:
+    """Return what pills show, with and without an @, and whom they mean; the longest first. Only whom the message mentions."""
+    pills = ctx.message.pills.items() if isinstance(ctx.message, Message) else ()
+    spelled = [(f"{at}{label}", person) for label, person in pills for at in ("", "@") if person in ctx.named and label.strip()]
+    return sorted(spelled, key=lambda pill: len(pill[0]), reverse=True)
+
+
+def _is_elsewhere(ctx: Context, person: str) -> bool:
+    """Whether somebody who was named would not see what is said in this room. In a direct chat, nobody else would."""
+    if person in (ctx.sender, EVERYBODY):
+        return False
+    return ctx.place.key is None or person not in ctx.named or ctx.place.key not in ctx.named[person].rooms
+
+
+def _mentions(ctx: Context, addressed: tuple[str, ...], said: str, absent: tuple[str, ...]) -> tuple[tuple[str, ...], bool]:
     """Return whom the reminder mentions, and whether others were meant whom the author may not have mentioned."""
     to_all = (EVERYBODY,) if _TO_ALL.search(said) else ()
-    meant = dict.fromkeys([*(addressed or (ctx.sender,)), *to_all, *sorted(ctx.named)])
+    everybody = dict.fromkeys([*(addressed or (ctx.sender,)), *to_all, *sorted(ctx.named)])
+    meant = [person for person in everybody if person not in absent] or [ctx.sender]
     if set(meant) <= {ctx.sender} or ctx.may_notify:
         return tuple(meant), False
     return (ctx.sender,), True

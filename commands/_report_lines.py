@@ -69,7 +69,7 @@ def line(debt: Debt, names: Mapping[str, str], today: date, zone: tzinfo | None)
         file=debt.file.name if debt.file else None,
         status=debt.status,
         remark=debt.remark,
-        originally=debt.report.due if debt.extended_to else None,
+        originally=debt.report.due if debt.due != debt.report.due else None,
     )
 
 

@@ -1,13 +1,19 @@
 """Which own reminders are to come in this room, in the order of time."""
 
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
+
 from bot.command import Context, Reply, command
 from bot.db import own_reminders
 from bot.domain.chat_words import one_line
 from bot.domain.roles import Role
-from bot.rendering import template
+from bot.rendering import content, render, template
 from commands._own_reminders import foreign, here
 
 _MOST_CHARACTERS = 80
+_MOST_BYTES = content.MOST_BYTES - 5_000
+"""Of what is listed, as text and as HTML: a list that does not fit into one event could not be sent at all."""
+
 
 _LIST = template(
     "{% if reminders %}<p>{% trans %}Erinnerungen in diesem Raum:{% endtrans %}</p><ul>"
@@ -16,6 +22,7 @@ _LIST = template(
     "{% if reminder.rule %} · {{ reminder.rule|rhythm }}{% endif %}"
     "{% if reminder.every %} · {% trans every=reminder.every|rhythm %}{{ every }}, bis es erledigt ist{% endtrans %}{% endif %}"
     " · {{ reminder.text }} ({{ reminder.author }})</li>{% endfor %}</ul>"
+    "{% if more %}<p>{% trans n=more %}Eine weitere kommt später.{% pluralize %}{{ n }} weitere kommen später.{% endtrans %}</p>{% endif %}"
     "{% else %}<p>{% trans prefix=prefix %}Hier ist keine Erinnerung offen. Eine setzen:"
     " <code>{{ prefix }} erinnern morgen 10 Uhr Protokoll schicken</code>{% endtrans %}</p>{% endif %}"
 )
@@ -38,4 +45,12 @@ async def reminder_list(ctx: Context) -> Reply:
         for reminder in found
         if reminder.due_at is not None
     ]
-    return Reply(_LIST, {"reminders": shown, "prefix": ctx.prefix})
+    listed = _fitting(ctx, shown)
+    return Reply(_LIST, {"reminders": listed, "more": len(shown) - len(listed), "prefix": ctx.prefix})
+
+
+def _fitting(ctx: Context, lines: Sequence[Mapping[str, object]]) -> list[Mapping[str, object]]:
+    """Return as many of the first lines as fit into one event."""
+    alone = (render(_LIST, ctx.language, {"reminders": [line], "more": 0}) for line in lines)
+    sizes = accumulate(len(said.body.encode()) + len(said.html.encode()) for said in alone)
+    return [line for line, size in zip(lines, sizes, strict=True) if size <= _MOST_BYTES]

@@ -12,8 +12,10 @@ from commands._report_decided import decided_debt, told
 from commands._report_meant import refused
 
 _TOLD = template(
-    "<p>{% trans title=title, before=before|when, after=after|when %}Mehr Zeit für »{{ title }}«: fällig nicht mehr {{ before }},"
-    " sondern {{ after }}.{% endtrans %}</p>"
+    "<p>{% if more %}{% trans title=title, before=before|when, after=after|when %}Mehr Zeit für »{{ title }}«: fällig nicht mehr"
+    " {{ before }}, sondern {{ after }}.{% endtrans %}"
+    "{% else %}{% trans title=title, before=before|when, after=after|when %}Anderer Aufschub für »{{ title }}«: fällig nicht mehr"
+    " {{ before }}, sondern {{ after }}.{% endtrans %}{% endif %}</p>"
 )
 
 
@@ -34,4 +36,4 @@ async def report_extended(ctx: Context, report: ReportRef, until: DatePhrase) ->
     except UserError as refusal:
         return refused(debt, refusal)
     await reports.extend(ctx.session, debt, to, by=ctx.sender, now=ctx.now)
-    return Reply(None, also=told(ctx, debt, _TOLD, before=debt.due, after=to))
+    return Reply(None, also=told(ctx, debt, _TOLD, before=debt.due, after=to, more=to.last > debt.due.last))

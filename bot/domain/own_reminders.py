@@ -218,7 +218,7 @@ def read_wish(words: str, now: datetime, opens: time, *, alarm: bool = False) ->
 
     Raises `UserError` for what is not understood, past, or can be read in two ways, and `UsageError` if no text follows.
     """
-    when, every, rest = _when_until_done(words, now)
+    when, every, rest = _when_until_done(words, now, alarm=alarm)
     due_at, rule, taken = _first_time(when, now, opens)
     said = unquoted(rest).strip()
     if not said:
@@ -227,7 +227,7 @@ def read_wish(words: str, now: datetime, opens: time, *, alarm: bool = False) ->
         raise UserError(
             "Der Text ist zu lang: %(length)s Zeichen, höchstens %(most)s gehen.", length=len(said), most=MOST_CHARACTERS
         )
-    return Wish(due_at, rule, every or (ALARM_EVERY if alarm else None), said, taken)
+    return Wish(due_at, rule, every, said, taken)
 
 
 def read_moment(words: str, now: datetime, opens: time) -> tuple[datetime, time | None]:
@@ -241,7 +241,7 @@ def read_moment(words: str, now: datetime, opens: time) -> tuple[datetime, time 
     return due_at, taken
 
 
-def _when_until_done(words: str, now: datetime) -> tuple[When, timedelta | None, str]:
+def _when_until_done(words: str, now: datetime, *, alarm: bool) -> tuple[When, timedelta | None, str]:
     """Return when, how often until it is done, and the text. "bis erledigt" means that only right after what says when."""
     said = Said.of(words)
     for match in _UNTIL_DONE.finditer(said.plain):
@@ -251,9 +251,9 @@ def _when_until_done(words: str, now: datetime) -> tuple[When, timedelta | None,
         except UserError:
             continue
         if rest == "…":
-            return when, _every(match), said.after(match.end())
+            return when, _every(match, alarm=alarm), said.after(match.end())
     when, rest = _read_when(words, now)
-    return when, None, rest
+    return when, ALARM_EVERY if alarm else None, rest
 
 
 def _read_when(words: str, now: datetime) -> tuple[When, str]:
@@ -264,14 +264,15 @@ def _read_when(words: str, now: datetime) -> tuple[When, str]:
     return read_when(words, now)
 
 
-def _every(match: re.Match[str]) -> timedelta:
+def _every(match: re.Match[str], *, alarm: bool) -> timedelta:
     if match["hourly"]:
         return _HOUR
     if not match["count"]:
-        return _DAY
+        return ALARM_EVERY if alarm and not match["daily"] else _DAY
     every = number(match["count"]) * _UNITS[match["unit"][0]]
-    if not timedelta(minutes=SHORTEST_MINUTES) <= every <= _MOST_DAYS_APART * _DAY:
-        raise UserError("Möglich ist alle %(least)s Minuten bis einmal im Jahr.", least=SHORTEST_MINUTES)
+    least = ALARM_EVERY if alarm else timedelta(minutes=SHORTEST_MINUTES)
+    if not least <= every <= _MOST_DAYS_APART * _DAY:
+        raise UserError("Möglich ist alle %(least)s Minuten bis einmal im Jahr.", least=least // timedelta(minutes=1))
     return every
 
 

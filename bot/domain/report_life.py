@@ -50,12 +50,19 @@ def check_waive(debt: Debt) -> None:
 
 
 def check_extend(debt: Debt, to: PartialDate, today: date) -> None:
-    """Raise `UserError` unless `to` gives the debtor more time than before, and the report is still owed."""
+    """Raise `UserError` unless `to` gives the debtor more time than everybody has, and the report is still owed.
+
+    More than before it need not be: a day that was mistyped has to be put right.
+    """
     if not debt.status.owed:
         raise UserError("»%(title)s« ist nicht mehr offen; ein Aufschub ändert nichts.", title=debt.report.title)
     if to.last < today:
         raise UserError("%(when)s ist schon vorbei.", when=to)
-    if to.last <= debt.due.last:
+    if to.last <= debt.report.due.last:
         raise UserError(
-            "»%(title)s« ist ohnehin erst fällig: %(due)s. Ein Aufschub muss danach liegen.", title=debt.report.title, due=debt.due
+            "»%(title)s« ist ohnehin erst fällig: %(due)s. Ein Aufschub muss danach liegen.",
+            title=debt.report.title,
+            due=debt.report.due,
         )
+    if to == debt.due:
+        raise UserError("»%(title)s« ist schon dann fällig: %(due)s.", title=debt.report.title, due=debt.due)

@@ -78,8 +78,9 @@ class Debt:
 
     @property
     def due(self) -> PartialDate:
-        """When it is due for this debtor."""
-        return self.extended_to or self.report.due
+        """When it is due for this debtor. More time than everybody has is none any more once everybody has as much."""
+        own, everybody = self.extended_to, self.report.due
+        return own if own is not None and own.last > everybody.last else everybody
 
     def overdue(self, today: date) -> bool:
         """Whether it is owed and its last possible day is over."""

@@ -77,6 +77,7 @@ def parse(source: Mapping[str, Any], room_id: str, own_user_id: str, flaw: str |
         flaw=flaw,
         sent_at=_moment(source.get("origin_server_ts")),
         reply_to=None if relation.get("is_falling_back") is True else _text(replied.get("event_id")),
+        pills=_pills(content.get("formatted_body")),
     )
 
 
@@ -102,6 +103,16 @@ def _pill_at_start(formatted: object, own_user_id: str) -> str | None:
     if match is None or unquote(match[1]) != own_user_id:
         return None
     return unescape(match[2])
+
+
+def _pills(formatted: object) -> dict[str, str]:
+    """Return what the pills in a formatted body show, and to whom they point. Where two people are called the same, neither is there."""
+    if not isinstance(formatted, str):
+        return {}
+    *_, said = formatted.rpartition("</mx-reply>")
+    found = {(unescape(label), unquote(person)) for person, label in _PILL.findall(said)}
+    labels = [label for label, _ in found]
+    return {label: person for label, person in found if labels.count(label) == 1}
 
 
 def _moment(milliseconds: object) -> datetime | None:

@@ -1,13 +1,16 @@
 """Own reminders: set, listed, moved, settled and deleted, by whom they concern; the answer says exactly when they come."""
 
+import json
 from datetime import datetime, timedelta
 
 import pytest
+import pytest_asyncio
 
-from bot.domain.own_reminders import MOST_CHARACTERS, MOST_IN_ROOM, MOST_OF_PERSON
+from bot.db import own_reminders
+from bot.domain.own_reminders import MOST_CHARACTERS, MOST_IN_ROOM, MOST_OF_PERSON, Wish
 from bot.rendering.content import MOST_BYTES
 from schedules.own_reminder import policy
-from tests.conversation import ZONE, Conversation, Said, notice, user_id
+from tests.conversation import MORNING, ZONE, Conversation, Said, notice, user_id
 from tests.schedules.policies import Looking
 
 BREMEN = "lab:bremen"
@@ -27,6 +30,12 @@ def is_set(*lines: str, number: int = 1, room: str = BREMEN) -> list[Said]:
 def said(words: str, *below: str, who: str = "@anke:example.org", room: str = BREMEN) -> Said:
     """Return a reminder as it is said."""
     return Said(room, "text", "\n\n".join([f"⏰ {who}: {words}", *below]))
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def guests(netz: Conversation) -> None:
+    """Bernd and Dora are in Bremen's room as well: only who is there can be mentioned."""
+    netz.members.rooms["!lab-bremen:example.org"] |= {user_id("bernd"), user_id("dora")}
 
 
 async def at(netz: Conversation, when: str) -> list[Said]:
@@ -182,6 +191,27 @@ async def test_an_alarm_rings_until_it_is_done(netz: Conversation) -> None:
     assert await at(netz, "2020-10-12T14:10") == []
 
 
+@pytest.mark.parametrize(
+    ("words", "every"),
+    [
+        ("bis erledigt Tee", "alle 5 Minuten"),
+        ("bis erledigt alle 10 Minuten Tee", "alle 10 Minuten"),
+        ("bis erledigt alle 2 Stunden Tee", "alle 2 Stunden"),
+        ("bis erledigt täglich Tee", "täglich"),
+    ],
+)
+async def test_an_alarm_rings_as_often_as_it_is_told_to(netz: Conversation, words: str, every: str) -> None:
+    """Its usage offers that: five minutes are what is meant if nothing is said."""
+    assert await netz.say("anke", BREMEN, f"!netz wecker um 14 Uhr {words}") == is_set(
+        "Montag, 12. Oktober 2020, 14:00", f"Danach {every} wieder, bis jemand ✅ darunter setzt."
+    )
+
+
+async def test_an_alarm_does_not_ring_all_the_time(netz: Conversation) -> None:
+    (refused,) = await netz.say("anke", BREMEN, "!netz wecker um 14 Uhr bis erledigt alle 2 Minuten Tee")
+    assert refused.words == "Möglich ist alle 5 Minuten bis einmal im Jahr."
+
+
 async def test_put_off_by_a_reaction(netz: Conversation) -> None:
     await netz.say("anke", BREMEN, "!netz erinnern um 14 Uhr Tee")
     await at(netz, "2020-10-12T14:00")
@@ -236,6 +266,20 @@ async def test_list_in_the_order_of_time(netz: Conversation) -> None:
             "• 1 · Montag, 19. Oktober 2020, 09:00 · jeden Montag um 09:00 · Runde (@anke:example.org)",
         )
     ]
+
+
+async def test_a_list_fits_into_an_event(netz: Conversation) -> None:
+    """One that is too long could not be sent, and the room would get no answer at all."""
+    wish = Wish(MORNING + timedelta(days=1), None, None, "&🐟" * 40)
+    async with netz.database.begin() as session:
+        for _ in range(MOST_IN_ROOM):
+            await own_reminders.add(
+                session, wish, room=BREMEN, author=user_id("a" * 200), mentions=("@room",), zone=ZONE, now=MORNING
+            )
+    (listed,) = await netz.say("anke", BREMEN, "!netz erinnerungen")
+    assert len(json.dumps(netz.written[0].content, ensure_ascii=False).encode()) <= MOST_BYTES
+    *_, last = listed.words.split("\n")
+    assert last == f"{MOST_IN_ROOM - listed.words.count('•')} weitere kommen später."
 
 
 async def test_deleted_by_anybody_in_the_room(netz: Conversation) -> None:
@@ -297,6 +341,7 @@ async def test_not_moved(netz: Conversation, words: str, answer: str) -> None:
     assert refused.words.startswith(answer)
 
 
+@pytest.mark.usefixtures("guests")
 async def test_others_are_mentioned_only_by_who_may_notify_everybody(netz: Conversation) -> None:
     """A reminder that pings a whole room is the room's business (matrix-reminder-bot, issue 137)."""
     for number, words in enumerate(
@@ -310,6 +355,7 @@ async def test_others_are_mentioned_only_by_who_may_notify_everybody(netz: Conve
     assert mentions == [{"user_ids": [user_id("anke")]}] * 3
 
 
+@pytest.mark.usefixtures("guests")
 @pytest.mark.parametrize(
     ("words", "shown", "mentions"),
     [
@@ -332,12 +378,57 @@ async def test_who_may_has_others_mentioned(netz: Conversation, words: str, show
     assert netz.written[0].content["m.mentions"] == mentions
 
 
+@pytest.mark.usefixtures("guests")
 async def test_mentioned_by_a_pill(netz: Conversation) -> None:
     """A client says whom a pill means beside the text."""
     netz.members.notifiers.add(user_id("anke"))
     mentions = frozenset({user_id("bernd"), "@netzwart:example.org"})
     (answer,) = await netz.say("anke", BREMEN, "!netz erinnern morgen 10 Uhr Bernd: Hallo", mentions=mentions)
     assert "Erwähnt wird: @anke:example.org · @bernd:example.org" in answer.words
+
+
+@pytest.mark.usefixtures("guests")
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        ("Bernd morgen 10 Uhr Hallo", "@bernd:example.org"),
+        ("@Bernd: morgen 10 Uhr Hallo", "@bernd:example.org"),
+        ("Dora 10 Uhr morgen 10 Uhr Hallo", "@dora:example.org"),
+        ("mich und Bernd morgen 10 Uhr Hallo", "@anke:example.org · @bernd:example.org"),
+        ("Bernd, Dora 10 Uhr & @room: morgen 10 Uhr Hallo", "@bernd:example.org · @dora:example.org · @room"),
+        ("[Bernd](https://matrix.to/#/@bernd:example.org) morgen 10 Uhr Hallo", "@bernd:example.org"),
+    ],
+)
+async def test_addressed_by_a_pill(netz: Conversation, words: str, shown: str) -> None:
+    """On a phone, nobody types user ids: the client writes a name, whatever it is, and says beside it whom it means."""
+    netz.members.notifiers.add(user_id("anke"))
+    pills = {name: who for name, who in (("Bernd", user_id("bernd")), ("Dora 10 Uhr", user_id("dora"))) if name in words}
+    mentions = frozenset() if "matrix.to" in words else frozenset(pills.values())
+    (answer,) = await netz.say("anke", BREMEN, f"!netz erinnern {words}", mentions=mentions, pills=pills)
+    assert answer.words.split("\n")[:2] == ["⏰ Erinnerung 1: Dienstag, 13. Oktober 2020, 10:00.", f"Erwähnt wird: {shown}"]
+    await at(netz, "2020-10-13T10:00")
+    assert netz.written[0].content["body"].split("\n")[0].endswith(": Hallo")
+
+
+@pytest.mark.usefixtures("guests")
+async def test_who_is_not_in_the_room_is_not_mentioned(netz: Conversation) -> None:
+    """Nothing of it would reach them, and whoever set it would believe that they had been reminded."""
+    netz.members.notifiers.add(user_id("anke"))
+    elsewhere = "Nicht in diesem Raum ist @nora:example.org; ich erwähne nur, wer die Erinnerung sieht."
+    for number, room in ((1, BREMEN), (2, "direct")):
+        assert await netz.say("anke", room, "!netz erinnern @nora:example.org morgen 10 Uhr Hallo") == is_set(
+            "Dienstag, 13. Oktober 2020, 10:00", elsewhere, number=number, room=room
+        )
+    (answer,) = await netz.say("anke", BREMEN, "!netz erinnern @bernd:example.org @nora:example.org morgen 10 Uhr Hallo")
+    assert answer.words.split("\n")[1:3] == ["Erwähnt wird: @bernd:example.org", elsewhere]
+    await at(netz, "2020-10-13T10:00")
+    mentions = [row.content["m.mentions"]["user_ids"] for row in netz.written if row.event_type == "m.room.message"]
+    assert mentions == [[user_id("anke")], [user_id("anke")], [user_id("bernd")]]
+
+
+async def test_a_name_is_whom_a_pill_means_only_if_the_message_mentions_them(netz: Conversation) -> None:
+    (answer,) = await netz.say("anke", BREMEN, "!netz erinnern Bernd morgen 10 Uhr Hallo", pills={"Bernd": user_id("bernd")})
+    assert answer.words.startswith("»Bernd morgen 10 Uhr Hallo« verstehe ich nicht als Tag mit Uhrzeit.")
 
 
 async def test_without_an_answer_about_power_nothing_is_set(netz: Conversation) -> None:

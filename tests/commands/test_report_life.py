@@ -76,9 +76,10 @@ async def test_returned_with_a_remark_and_handed_in_again(netz: Conversation) ->
             "Ist er überarbeitet? Dann schreib: !netz bericht abgegeben labor-1",
         ),
     ]
-    assert (await shown(netz))[:4] == [
+    assert (await shown(netz))[:5] == [
         "↩️ Sachstandsbericht 1 (labor-1), Bremen und Region",
-        "zurückgegeben, noch einmal fällig (30. Oktober 2020), von @anke:example.org",
+        "zurückgegeben, noch einmal fällig (30. Oktober 2020)",
+        "abgegeben hatte ihn am 12. Oktober 2020 @anke:example.org",
         "Bemerkung der Koordination: Die <b>Zahlen</b> fehlen.",
         "https://bremen.example/1",
     ]
@@ -120,11 +121,43 @@ async def test_no_more_time_that_is_none(netz: Conversation, said: str, answer: 
     assert await netz.say("karla", "coordination", f"!netz aufschub labor-1:bremen {said}") == [notice("coordination", answer)]
 
 
+async def test_more_time_for_all_is_more_time_for_who_had_more(netz: Conversation) -> None:
+    """Whoever was given until November is not due before all others when those are given until December."""
+    await netz.say("karla", "coordination", "!netz aufschub labor-1:bremen 15.11.2020")
+    await netz.say("karla", "coordination", "!netz termin labor-1 15.12.2020")
+    assert (await shown(netz))[1:3] == ["offen (15. Dezember 2020)", ""]
+    await netz.say("karla", "coordination", "!netz termin labor-1 2.11.2020")
+    assert (await shown(netz))[1:3] == ["offen (15. November 2020)", "ursprünglich fällig: 2. November 2020"]
+
+
+async def test_a_mistyped_extension_can_be_put_right(netz: Conversation) -> None:
+    """It would hold for ever: there is no other way to give less time than was given."""
+    await netz.say("karla", "coordination", "!netz aufschub labor-1:bremen 15.11.2120")
+    assert await netz.say("karla", "coordination", "!netz aufschub labor-1:bremen 15.11.2020") == [
+        DONE,
+        told(
+            "lab:bremen",
+            "Anderer Aufschub für »Sachstandsbericht 1«: fällig nicht mehr 15. November 2120, sondern 15. November 2020.",
+        ),
+    ]
+    assert (await shown(netz))[1] == "offen (15. November 2020)"
+    assert await netz.say("karla", "coordination", "!netz aufschub labor-1:bremen 15.11.2020") == [
+        notice("coordination", "»Sachstandsbericht 1« ist schon dann fällig: 15. November 2020.")
+    ]
+
+
 async def test_a_day_that_does_not_exist_gives_no_time(netz: Conversation) -> None:
     """Nothing is guessed, nothing is half done."""
     (refused,) = await netz.say("karla", "coordination", "!netz aufschub labor-1:bremen 31.11.2020")
     assert (refused.how, refused.room) == ("notice", "coordination")
     assert (await shown(netz))[1] == "offen (30. Oktober 2020)"
+
+
+async def test_who_handed_in_has_not_decided(netz: Conversation) -> None:
+    """What coordinators decide later does not stand before the name of who handed it in."""
+    await netz.say("anke", "lab:bremen", "!netz bericht abgegeben labor-1")
+    await netz.say("karla", "coordination", "!netz bericht befreien labor-1:bremen")
+    assert (await shown(netz))[1:] == ["befreit", "abgegeben hatte ihn am 12. Oktober 2020 @anke:example.org"]
 
 
 async def test_waived(netz: Conversation) -> None:

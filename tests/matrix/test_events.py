@@ -60,6 +60,20 @@ def test_a_message_in_a_thread_knows_its_thread() -> None:
     assert message.thread == "$root"
 
 
+def test_whom_pills_mean() -> None:
+    """Clients write a name into the text, and only the formatted body says whose it is."""
+
+    def pill(user_id: str, label: str) -> str:
+        return f'<a href="https://matrix.to/#/{user_id}">{label}</a>'
+
+    quoted = f"<mx-reply>{pill('@xaver:example.org', 'Xaver')}</mx-reply>"
+    people = [("@anke:example.org", "Anke &amp; Co"), ("%40bernd:example.org", "Bernd"), ("@one:a", "Eva"), ("@other:a", "Eva")]
+    formatted = quoted + " ".join(pill(*person) for person in people)
+    message = parse(_text("Anke & Co Bernd Eva Eva", formatted_body=formatted), ROOM, BOT)
+    assert isinstance(message, Message)
+    assert message.pills == {"Anke & Co": "@anke:example.org", "Bernd": "@bernd:example.org"}
+
+
 def test_mentions_and_a_pill_at_the_start() -> None:
     pill = f'<a href="https://matrix.to/#/{BOT}">Der &amp; Wart</a>: hilfe'
     message = parse(_text("Der & Wart: hilfe", formatted_body=pill, **{"m.mentions": {"user_ids": [BOT, 7]}}), ROOM, BOT)

@@ -14,7 +14,7 @@ from bot.domain.phrases.rhythms import RHYTHMS, anchored
 from bot.domain.phrases.said import Found, Said
 from bot.domain.phrases.when import Moment, Recurring, When
 from bot.domain.phrases.whiles import WHILES
-from bot.domain.phrases.words import language
+from bot.domain.phrases.words import language, number
 from bot.domain.recurrence import Recurrence
 from bot.errors import UserError, text
 
@@ -29,18 +29,21 @@ _BARE_AM = re.compile(r" am\b(?!\.)")
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What words can mean, not checked yet. `end`: where it ends in the folded words; `bare_hour`: minutes could follow ("10 Uhr")."""
+    """What words can mean, not checked yet. `end`: where it ends in the folded words.
+
+    `bare_hour`: the same up to its hour as a number, if minutes could follow ("morgen um 10" of "morgen um zehn Uhr"), else "".
+    """
 
     end: int
     read: Callable[[], When | PartialDate]
-    bare_hour: bool = False
+    bare_hour: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class _Clock:
     end: int
     read: Callable[[date], time]
-    bare_hour: bool
+    bare_hour: str
 
 
 def longest_reading(said: Said, now: datetime) -> Reading | None:
@@ -68,7 +71,7 @@ def _rhythms(said: Said, now: datetime) -> Iterator[Reading]:
             return Recurring(rule, hour_said=rule.has_hour)
         return _timed(rhythm, clock, now)
 
-    yield Reading(clock.end if clock else found.end, recurring, bare_hour=bool(clock and clock.bare_hour))
+    yield Reading(clock.end if clock else found.end, recurring, bare_hour=clock.bare_hour if clock else "")
 
 
 def _whiles(said: Said, now: datetime) -> Iterator[Reading]:
@@ -173,8 +176,14 @@ def _find_clock(said: Said, start: int, tongue: str | None, *, after_day: bool) 
     return _Clock(
         clock.end,
         lambda day: _read_clock(Found(said, clock.match, day), read, tongue),
-        bool(clock["hour"]) and not clock["minute"] and not clock["half"],
+        _bare_hour(clock),
     )
+
+
+def _bare_hour(clock: Found) -> str:
+    if not clock["hour"] or clock["minute"] or clock["half"] or clock["after"]:
+        return ""
+    return f"{clock.said.typed(0, clock.match.start('hour'))} {number(clock['hour'])}".lstrip()
 
 
 def _is_half(found: Found, tongue: str | None) -> bool:

@@ -46,13 +46,15 @@ _WITHOUT_HOUR = re.compile(
     rf" (?:[0-9]|(?:{_PREPOSITIONS}) ?(?:{_SPOKEN}|{_DAYS}\b)|(?:(?:am|an|on|im|in) )?(?:{_DAYS}|{one_of(PART_WORDS)})\b"
     rf"|in {COUNT} ?(?:h|min|std|stunde|minute|hour))"
 )
+_HOUR_BELOW = re.compile(r"\n(?:(?:um|at) [0-9]|[0-9]{1,2}(?::[0-9]{2}| ?(?:uhr|h|[ap]\.?m|o'?clock)\b))")
+"""A new line begins the text; but who writes the day and, below it, the hour means both."""
 _AFTER_RHYTHM = re.compile(
     rf" (?:(?:(?:am|an|on|im|in) )?{_DAYS}\b|(?:ab|bis|ausser|from|until|till|except|starting|beginnend|alle|each|werktags|taeglich)\b"
     rf"|(?:von|zwischen|between) {_SPOKEN}"
     r"|(?:werktag|arbeitstag|tag|woche|wochenende|monat|quartal|halbjahr|jahr|weekday|workday|working|business|day|week|weekend|month"
     r"|quarter|year)(?:e?[ns])?\b)"
 )
-_HOUR_AT_END = re.compile(r"\s*uhr$", re.IGNORECASE)
+_HOUR_MINUTES = 60
 _NUMBER = re.compile(r" (?P<number>[0-9]{1,2})\b")
 
 
@@ -69,11 +71,11 @@ def text_after(said: Said, reading: Reading, when: When) -> str:
     if any(pattern.match(rest) for pattern in _suspicions(when)):
         raise not_after(said.typed(0, end), _first_words(said, end))
     minutes = _NUMBER.match(rest) if reading.bare_hour else None
-    if minutes:
+    if minutes and int(minutes["number"]) < _HOUR_MINUTES:
         raise two_readings(
             said.typed(0, comma.end() + minutes.end()),
-            said.typed(0, end),
-            _HOUR_AT_END.sub("", said.typed(0, end)) + f":{int(minutes['number']):02d}",
+            f"{reading.bare_hour}:00",
+            f"{reading.bare_hour}:{int(minutes['number']):02d}",
         )
     return said.after(comma.end())
 
@@ -84,9 +86,9 @@ def _suspicions(when: When) -> list[re.Pattern[str]]:
         case Moment():
             return [_ALWAYS]
         case DayOnly():
-            return [_ALWAYS, _WITHOUT_HOUR]
+            return [_ALWAYS, _WITHOUT_HOUR, _HOUR_BELOW]
         case Recurring(hour_said=hour_said):
-            return [_ALWAYS, _AFTER_RHYTHM] if hour_said else [_ALWAYS, _AFTER_RHYTHM, _WITHOUT_HOUR]
+            return [_ALWAYS, _AFTER_RHYTHM] if hour_said else [_ALWAYS, _AFTER_RHYTHM, _WITHOUT_HOUR, _HOUR_BELOW]
 
 
 def _first_words(said: Said, end: int) -> str:

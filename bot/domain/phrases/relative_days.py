@@ -1,6 +1,6 @@
 """Days and weeks as seen from today: "übermorgen", "nächsten Freitag", "in 14 Tagen", "Freitag nächster Woche"."""
 
-from datetime import date
+from datetime import date, timedelta
 
 from bot.domain.dates import PartialDate
 from bot.domain.phrases.calendar_days import interval, later, monday_of, months_later, next_weekday, nth_weekday
@@ -186,13 +186,18 @@ def _nth_of_month(found: Found) -> PartialDate:
     return PartialDate.day(day)
 
 
+_TWO_MONTHS = 62
+
+
 @RELATIVE.form(
     rf"(?:(?P<weekday>{WEEKDAY}),? (?:(?:dem|den|der|the) )?)?(?P<day>[0-9]{{1,2}})\.", r"the (?P<day>[0-9]{1,2})(?:st|nd|rd|th)"
 )
 def _no_month(found: Found) -> PartialDate:
     """Refuse "am 15.": a month may be meant, or the text begins with a number."""
+    soon = (found.today + timedelta(days=days) for days in range(_TWO_MONTHS))
+    coming = next((day for day in soon if day.day == int(found["day"])), found.today)
     raise UserError(
         "Zu »%(said)s« fehlt der Monat. Richtig wäre zum Beispiel »%(example)s«.",
         said=found.typed,
-        example=f"{found['day']}.{found.today.month}.{found.today.year}",
+        example=f"{coming.day}.{coming.month}.{coming.year}",
     )

@@ -227,8 +227,12 @@ def _no_cron(found: Found) -> Recurrence:
     return Recurrence.cron(found.match.group().removeprefix("cron").strip())
 
 
+@RHYTHMS.form(f"(?:{_EVERY} (?:woche|week)|woechentlich|weekly)")
+def _no_weekday_of_every_week(found: Found) -> Recurrence:
+    raise UserError("Zu »%(said)s« fehlt der Wochentag. Richtig wäre zum Beispiel »jeden Freitag um 9 Uhr«.", said=found.typed)
+
+
 @RHYTHMS.form(
-    f"(?:{_EVERY} (?:woche|week)|woechentlich|weekly)",
     f"(?:{_OTHER}|{_EVERY} {ORDINAL}) (?:woche|week)",
     f"(?:alle|every) {_WEEKS}",
 )

@@ -257,10 +257,21 @@ TWO_READINGS = [
     ("2021-09-15 09:00", "12 Uhr nachts Text", "12 Uhr nachts", "15.09.2021, 00:00 Uhr", "16.09.2021, 00:00 Uhr"),
     ("2021-09-15 09:00", "heute Nacht um 2 Text", "Nacht um 2", "15.09.2021, 02:00 Uhr", "16.09.2021, 02:00 Uhr"),
     ("2021-09-15 09:00", "10h30 Text", "10h30", "um 10:30 Uhr", "in 10 Stunden 30 Minuten"),
-    ("2021-09-15 09:00", "10 Uhr 30 Labore", "10 Uhr 30", "10 Uhr", "10:30"),
+    ("2021-09-15 09:00", "10 Uhr 30 Labore", "10 Uhr 30", "10:00", "10:30"),
+    ("2021-09-15 09:00", "morgen um 10 Uhr, 3 Angebote", "morgen um 10 Uhr, 3", "morgen um 10:00", "morgen um 10:03"),
+    ("2021-09-15 09:00", "Freitag um zehn Uhr 3 Angebote", "Freitag um zehn Uhr 3", "Freitag um 10:00", "Freitag um 10:03"),
+    ("2021-09-15 09:00", "tomorrow at ten 3 offers", "tomorrow at ten 3", "tomorrow at 10:00", "tomorrow at 10:03"),
+    ("2021-09-15 09:00", "tomorrow at 10 o'clock 3 offers", "tomorrow at 10 o'clock 3", "tomorrow at 10:00", "tomorrow at 10:03"),
     ("2021-09-15 09:00", "2021-10-30 12:30 am text", "12:30", "12:30 Uhr", "0:30 Uhr"),
     ("2021-09-15 09:00", "18h Text", "18h", "um 18:00 Uhr", "in 18 Stunden"),
-    ("2021-09-15 09:00", "um 21 Uhr 5 Text", "um 21 Uhr 5", "um 21 Uhr", "um 21:05"),
+    ("2021-09-15 09:00", "um 21 Uhr 5 Text", "um 21 Uhr 5", "um 21:00", "um 21:05"),
+    (
+        "2021-09-15 09:00",
+        "jeden Montag abends um 8 3 Labore",
+        "jeden Montag abends um 8 3",
+        "jeden Montag abends um 8:00",
+        "jeden Montag abends um 8:03",
+    ),
 ]
 
 MAY_BELONG_TO_IT = [
@@ -273,6 +284,9 @@ MAY_BELONG_TO_IT = [
     ("2021-09-15 09:00", "morgen 9:30 bis 11 Uhr Text", "morgen 9:30", "bis 11 Uhr"),
     ("2021-09-15 09:00", "morgen 9:30:15 Text", "morgen 9:30", ":15 Text"),
     ("2021-09-15 09:00", "morgen 9:000 Text", "morgen", "9:000 Text"),
+    ("2021-09-15 09:00", "morgen\n10 Uhr Tee", "morgen", "10 Uhr Tee"),
+    ("2021-09-15 09:00", "jeden Montag\num 9\nTee", "jeden Montag", "um 9 Tee"),
+    ("2021-09-15 09:00", "tomorrow\n\n9:30\nTea", "tomorrow", "9:30 Tea"),
     ("2021-09-15 09:00", "am 2021-10-30T09:00Z Text", "am 2021-10-30", "T09:00Z Text"),
     ("2021-09-15 09:00", "am 2021-10-30T09:00+02:00 Text", "am 2021-10-30T09:00", "+02:00 Text"),
     ("2021-09-15 09:00", "morgen 9 Uhr UTC Text", "morgen 9 Uhr", "UTC Text"),
@@ -425,7 +439,7 @@ REFUSED = [
     (
         "2021-09-15 09:00",
         "wöchentlich Text",
-        "Zu »wöchentlich« fehlt der Wochentag. Richtig wäre zum Beispiel »alle zwei Wochen freitags um 9 Uhr«.",
+        "Zu »wöchentlich« fehlt der Wochentag. Richtig wäre zum Beispiel »jeden Freitag um 9 Uhr«.",
     ),
     (
         "2021-09-15 09:00",
@@ -519,6 +533,19 @@ def test_both_readings_can_be_typed(now: str, words: str, said: str, first: str,
         assert re.match(r"\d{4}-|FREQ=|CRON=|.* ist schon vorbei; ", as_any(typed, now)), f"{words} ({said}): {reading}"
 
 
+@pytest.mark.parametrize(
+    ("words", "when"),
+    [
+        ("morgen 10:00 3 Angebote", "2021-09-16 10:00"),
+        ("morgen um 10 Uhr 80 Leute einladen", "2021-09-16 10:00"),
+        ("morgen um 10 Uhr morgens 3 Angebote", "2021-09-16 10:00"),
+    ],
+)
+def test_a_number_that_cannot_be_minutes_begins_the_text(words: str, when: str) -> None:
+    """What is offered instead of "10 Uhr 3" is understood with the text after it, too."""
+    assert as_when(words, "2021-09-15 09:00")[0] == when
+
+
 @pytest.mark.parametrize(("now", "words", "said", "rest"), MAY_BELONG_TO_IT)
 def test_half_a_date_is_not_taken(now: str, words: str, said: str, rest: str) -> None:
     """What follows looks as if it belonged to the date: reading only the beginning would be a wrong time, said by nobody."""
@@ -540,6 +567,7 @@ def test_the_text_is_kept_as_it_was_typed() -> None:
 
 def test_a_new_line_begins_the_text() -> None:
     assert as_when("morgen um 9 Uhr\n3 Berichte lesen", "2021-09-15 09:00") == ("2021-09-16 09:00", "3 Berichte lesen")
+    assert as_when("morgen\n3 Berichte lesen", "2021-09-15 09:00") == ("2021-09-16", "3 Berichte lesen")
 
 
 def test_the_zone_is_that_of_now() -> None:
