@@ -112,7 +112,7 @@ class Bot:
             zone=zone,
             language=language,
             prefix=config.matrix.prefix,
-            members=self._membership.joined,
+            members=self._authoriser.reached,
             written=self._wake_drain,
         )
         changes = RoomChanges(client.user_id)

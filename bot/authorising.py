@@ -8,6 +8,7 @@ from bot.domain.places import Place, PlaceKind
 from bot.domain.roles import Role, Roles, granting_rooms, rooms_to_ask
 from bot.errors import Denied, Text, ntext, text
 from bot.network_rooms import NetworkRooms
+from bot.rendering import EVERYBODY
 
 
 class Membership(Protocol):
@@ -86,6 +87,18 @@ class Authoriser:
     async def may_notify(self, room_id: str, person: str) -> bool:
         """Whether a person has the power to notify everybody in a room. Raises `MembershipUnknown`."""
         return await self._membership.may_notify(room_id, person)
+
+    async def we_may_notify(self, room_id: str) -> bool:
+        """Whether everybody in a room is notified if we mention them. Raises `MembershipUnknown`."""
+        return await self._membership.may_notify(room_id, self._user_id)
+
+    async def reached(self, room_id: str) -> frozenset[str]:
+        """Return whom a mention of ours reaches in a room: the user ids joined to it, and `@room` if we may notify everybody.
+
+        Raises `MembershipUnknown`.
+        """
+        joined, everybody = await asyncio.gather(self._membership.joined(room_id), self.we_may_notify(room_id))
+        return joined | {EVERYBODY} if everybody else joined
 
     async def _rooms_of(self, sender: str, keys: Iterable[str]) -> frozenset[str]:
         return frozenset(key for key, joined in (await self._members(keys)).items() if sender in joined)

@@ -131,7 +131,8 @@ class Context:
     `session` is in a transaction: returning commits, raising rolls back. `commands`: all commands, for the help. `replied`: for a command
     that `reads_reply`, the content of the event that the message replies to; None if it replies to nothing that can be had. `named`: for a
     command that `asks_named`, whom the message mentions or names by user id, the bot aside, with all their roles. `may_notify`: for a
-    command that `asks_power`, whether who asked may notify everybody in this room. `opens`: when office hours begin.
+    command that `asks_power`, whether who asked may notify everybody in this room; `everybody_hears`: false if they may, and want that, and
+    we may not. `opens`: when office hours begin.
     """
 
     session: AsyncSession
@@ -147,6 +148,7 @@ class Context:
     replied: Mapping[str, Any] | None = None
     named: Mapping[str, Roles] = field(default_factory=dict[str, Roles])
     may_notify: bool = False
+    everybody_hears: bool = True
     opens: time = time(8)
 
     @property

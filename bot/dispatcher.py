@@ -298,7 +298,8 @@ class Dispatcher:
             named = await self._authoriser.roles_of(self._named(message) if command is not None and command.asks_named else ())
             notifies = command is not None and command.asks_power and (named or _names_everybody(message))
             may_notify = bool(notifies) and await self._authoriser.may_notify(place.room_id, message.sender)
-            await self._commit(message, place, roles, name, run, named, may_notify=may_notify)
+            heard = not (may_notify and _names_everybody(message)) or await self._authoriser.we_may_notify(place.room_id)
+            await self._commit(message, place, roles, name, run, named, may_notify=may_notify, everybody_hears=heard)
         except MembershipUnknown as unknown:
             log.warning("membership_unknown", room=unknown.room_id, command=name)
             await self._refuse(message, place, _cannot_check())
@@ -334,12 +335,14 @@ class Dispatcher:
         named: Mapping[str, Roles],
         *,
         may_notify: bool,
+        everybody_hears: bool,
     ) -> None:
         async with self._database.begin() as session:
             if not await self._take(session, message, name):
                 return
             changes = Changes(session)
-            ctx = replace(await self._context(session, message, place, roles), named=named, may_notify=may_notify)
+            ctx = await self._context(session, message, place, roles)
+            ctx = replace(ctx, named=named, may_notify=may_notify, everybody_hears=everybody_hears)
             reply = await run(ctx)
             await self._answering.write(ctx, reply)
         metrics.commands.labels("reaction" if isinstance(message, Reaction) else name, "done").inc()

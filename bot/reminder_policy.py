@@ -82,9 +82,9 @@ class ReminderPolicy(ABC, Generic[Facts]):
     `name` is the first part of every key; `template` says a reminder, with its `words`, the bot's `prefix`, and `late` (it comes after its
     time). With `merges`, reminders that come into one room at the same time are one message: the template gets them as `items`, each with
     its words and its own `late`; `late` is that of all. `mentions`: whether reminders may mention somebody; then `mention` is a user id or
-    None, and with `merges` there is `mentioned`, a list of all. `simulated`: whether `netzwart simulate` can show them. `first_sight`:
-    whether what is new in the database may have been due before, and is then passed over. `title`: what kind of reminder it is, in the
-    picture of a simulation; `name` if there is none.
+    None, `unreached` are those of its `calls` whom a mention does not reach, and with `merges` there is `mentioned`, a list of all.
+    `simulated`: whether `netzwart simulate` can show them. `first_sight`: whether what is new in the database may have been due before, and
+    is then passed over. `title`: what kind of reminder it is, in the picture of a simulation; `name` if there is none.
     """
 
     name: str

@@ -20,16 +20,16 @@ from bot.domain.reminders import Reminder
 from bot.errors import MembershipUnknown
 from bot.network_rooms import NetworkRooms
 from bot.reminder_policy import ReminderPolicy, ReminderSettings
-from bot.rendering import content, render, template
+from bot.rendering import EVERYBODY, content, render, template
 
 LATE_AFTER = timedelta(hours=1)
 _NEW_AFTER = timedelta(days=1)
 
 Members = Callable[[str], Awaitable[frozenset[str]]]
-"""Returns who is in a room (its id) now. Raises `MembershipUnknown` without an answer."""
+"""Returns whom a mention reaches in a room (its id) now: who is in it, and `@room` if we may notify all. Raises `MembershipUnknown`."""
 
 Present = Mapping[str, frozenset[str]]
-"""Room (key or id) → who is in it. A room that is not there could not be asked about."""
+"""Room (key or id) → whom a mention reaches in it. A room that is not there could not be asked about."""
 
 _MISSING = template(
     "<p>{% trans person=person|pill, room=room %}{{ person }} soll in »{{ room }}« an etwas erinnert werden, ist dort aber nicht (mehr)."
@@ -58,7 +58,7 @@ class Reminding:
 
     async def who_is_there(self, reminders: Iterable[Reminder]) -> Present:
         """Return who is in the rooms of those reminders that mention somebody. No session may be open: the homeserver is asked."""
-        asked = {r.room: self._rooms.room_id(r.room) or r.room for r in reminders if r.mentions}
+        asked = {r.room: self._rooms.room_id(r.room) or r.room for r in reminders if r.mentions or r.calls}
 
         async def joined(room: str, room_id: str) -> tuple[str, frozenset[str] | None]:
             try:
@@ -131,7 +131,8 @@ class Reminding:
         reminders = await self._reminders(session, policy, row, now) if row.event_type == "m.room.message" else []
         if not reminders:
             return None
-        mentioned: list[str] = row.content.get("m.mentions", {}).get("user_ids", [])
+        mentions = row.content.get("m.mentions", {})
+        mentioned: list[str] = [*mentions.get("user_ids", []), *([EVERYBODY] if mentions.get("room") else [])]
         body = await self._body(session, policy, row.key, reminders, now, {row.room: frozenset(mentioned)})
         return body if body != row.content else None
 
@@ -168,7 +169,7 @@ class Reminding:
         here = now.astimezone(self._zone)
 
         def words(r: Reminder) -> dict[str, object]:
-            return {**policy.words(r, here), "late": _is_late(r, now, since.get(r.timing)), "mention": _mentioned(r, present)}
+            return {**policy.words(r, here), "late": _is_late(r, now, since.get(r.timing)), **_mentions(r, present)}
 
         items = [words(reminder) for reminder in reminders]
         around = {"prefix": self._prefix, "late": all(item["late"] for item in items)}
@@ -206,7 +207,11 @@ def _is_late(reminder: Reminder, now: datetime, since: datetime | None) -> bool:
     return now - ought > LATE_AFTER
 
 
-def _mentioned(reminder: Reminder, present: Present) -> str | None:
-    """Return whom a reminder mentions: the first of those whom it may who is there; nobody if none is, the first if that is not known."""
+def _mentions(reminder: Reminder, present: Present) -> dict[str, object]:
+    """Return whom a reminder mentions: the first of those whom it may who is there; nobody if none is, the first if that is not known.
+
+    And whom it calls in vain; nobody if that is not known.
+    """
     there = present.get(reminder.room)
-    return next((person for person in reminder.mentions if there is None or person in there), None)
+    mention = next((person for person in reminder.mentions if there is None or person in there), None)
+    return {"mention": mention, "unreached": [person for person in reminder.calls if there is not None and person not in there]}

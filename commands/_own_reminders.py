@@ -33,6 +33,8 @@ _SET = template(
     "{% if opens %}<br/>{% trans time=opens %}Ohne Uhrzeit nehme ich den Beginn der Bürozeit, {{ time }}.{% endtrans %}{% endif %}"
     "{% if every %}<br/>{% trans every=every|rhythm %}Danach {{ every }} wieder, bis jemand ✅ darunter setzt.{% endtrans %}{% endif %}"
     "{% if mentions %}<br/>{% trans people=mentions|join(' · ') %}Erwähnt wird: {{ people }}{% endtrans %}{% endif %}"
+    "{% if unheard %}<br/>{% trans %}Noch darf ich in diesem Raum nicht alle benachrichtigen; dafür muss mir jemand das Recht dazu geben."
+    "{% endtrans %}{% endif %}"
     "{% if absent %}<br/>{% trans n=absent|length, people=absent|join(' · ') %}Nicht in diesem Raum ist {{ people }}; ich erwähne nur, wer"
     " die Erinnerung sieht.{% pluralize %}Nicht in diesem Raum sind {{ people }}; ich erwähne nur, wer die Erinnerung sieht.{% endtrans %}"
     "{% endif %}"
@@ -115,6 +117,7 @@ async def set_reminder(ctx: Context, words: str, *, alarm: bool = False) -> Repl
         "every": wish.every,
         "mentions": () if mentions == (ctx.sender,) else mentions,
         "absent": absent,
+        "unheard": EVERYBODY in mentions and not ctx.everybody_hears,
         "withheld": withheld,
         "prefix": ctx.prefix,
     }

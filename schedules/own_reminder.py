@@ -43,6 +43,7 @@ class OwnReminders(ReminderPolicy[Facts]):
     """One message for each time of each reminder."""
 
     name = POLICY
+    mentions = True
     simulated = False
     first_sight = False
     template = template(
@@ -50,8 +51,13 @@ class OwnReminders(ReminderPolicy[Facts]):
         "<p>{% trans person=person %}Ich kann {{ person }} nicht erinnern: im Direktchat darf ich nichts mehr schreiben. Was ich dort zu"
         " sagen habe, hebe ich auf. Bitte sagt es weiter; lädt {{ person }} mich wieder ein, geht es von selbst weiter.{% endtrans %}</p>"
         "{% else %}"
-        "<p>⏰ {% for person in people %}{{ person|pill }}{% if not loop.last %}, {% endif %}{% endfor %}: "
+        "<p>⏰ {% for person in people|reject('in', unreached)|list or [author] %}"
+        "{{ person|pill }}{% if not loop.last %}, {% endif %}{% endfor %}: "
         "{% for line in lines %}{{ line }}{% if not loop.last %}<br/>{% endif %}{% endfor %}</p>"
+        "{% if unreached %}<p><em>{% if '@room' in unreached %}{% trans %}Alle benachrichtigen darf ich in diesem Raum nicht (mehr);"
+        " dafür muss mir jemand das Recht dazu geben.{% endtrans %}{% endif %}"
+        "{% for person in unreached|reject('equalto', '@room') %} {% trans person=person %}{{ person }} ist nicht mehr in diesem Raum."
+        "{% endtrans %}{% endfor %}</em></p>{% endif %}"
         "{% if behind %}<p><em>{% trans at=planned|day_and_time %}Verspätet; geplant war {{ at }}.{% endtrans %}</em></p>{% endif %}"
         "<p><em>{% if again %}{% trans at=again|day_and_time %}Wieder am {{ at }}.{% endtrans %} {% endif %}"
         "{% trans %}💤 eine Stunde später · ✅ erledigt{% endtrans %}</em></p>"
@@ -142,10 +148,12 @@ class OwnReminders(ReminderPolicy[Facts]):
             room=found.room,
             at=at,
             until=_NEVER,
+            calls=tuple(person for person in found.mentions if person != found.author),
             data={
                 "refused": False,
                 "reminder": found,
                 "people": found.mentions,
+                "author": found.author,
                 "lines": found.text.split("\n"),
                 "planned": at.astimezone(found.zone),
                 "again": again.astimezone(found.zone) if again else None,

@@ -94,6 +94,11 @@ class Members:
             raise MembershipUnknown(room_id, "no answer")
         return user_id in self.notifiers
 
+    async def reached(self, room_id: str) -> frozenset[str]:
+        """Whom a mention of the bot reaches."""
+        joined = await self.joined(room_id)
+        return joined | {"@room"} if await self.may_notify(room_id, BOT) else joined
+
     def is_open(self, room_id: str) -> bool:
         """Whether being in the room proves nothing."""
         return room_id in self.open

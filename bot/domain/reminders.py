@@ -14,7 +14,7 @@ class Reminder:
     deadline itself). `key` makes it one for ever. `ladder` names what is reminded of, whatever its date: something new has missed nothing.
     `in_place_of`: keys of others; it is only said if none of them was. `hours`: the working time outside of which it waits, None if it
     comes at any hour. `timing` names what its time follows from, if that may change: what was set only after that time is not late.
-    `mentions`: whom to mention, the first of them who is in the room.
+    `mentions`: whom to mention, the first of them who is in the room. `calls`: whom it mentions all of, people or `@room`.
     """
 
     key: str
@@ -31,6 +31,7 @@ class Reminder:
     hours: "Calendar | None" = None
     timing: str = ""
     mentions: tuple[str, ...] = ()
+    calls: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from bot.db import own_reminders
 from bot.domain.own_reminders import MOST_CHARACTERS, MOST_IN_ROOM, MOST_OF_PERSON, Wish
 from bot.rendering.content import MOST_BYTES
 from schedules.own_reminder import policy
-from tests.conversation import MORNING, ZONE, Conversation, Said, notice, user_id
+from tests.conversation import BOT, MORNING, ZONE, Conversation, Said, notice, user_id
 from tests.schedules.policies import Looking
 
 BREMEN = "lab:bremen"
@@ -34,8 +34,9 @@ def said(words: str, *below: str, who: str = "@anke:example.org", room: str = BR
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def guests(netz: Conversation) -> None:
-    """Bernd and Dora are in Bremen's room as well: only who is there can be mentioned."""
+    """Bernd and Dora are in Bremen's room as well: only who is there can be mentioned. The bot may notify everybody."""
     netz.members.rooms["!lab-bremen:example.org"] |= {user_id("bernd"), user_id("dora")}
+    netz.members.notifiers.add(BOT)
 
 
 async def at(netz: Conversation, when: str) -> list[Said]:
@@ -376,6 +377,45 @@ async def test_who_may_has_others_mentioned(netz: Conversation, words: str, show
     assert netz.written[0].content["m.mentions"] == {}, "the confirmation mentions nobody"
     await at(netz, "2020-10-13T10:00")
     assert netz.written[0].content["m.mentions"] == mentions
+
+
+@pytest.mark.usefixtures("guests")
+async def test_the_bot_may_not_notify_everybody(netz: Conversation) -> None:
+    """Its mention of all would be heard by nobody: that is said when it is set, and when it comes (matrix-reminder-bot, issue 158)."""
+    netz.members.notifiers = {user_id("anke")}
+    (answer,) = await netz.say("anke", BREMEN, "!netz erinnern @room morgen 10 Uhr Hallo")
+    assert answer.words.split("\n")[1:3] == [
+        "Erwähnt wird: @room",
+        "Noch darf ich in diesem Raum nicht alle benachrichtigen; dafür muss mir jemand das Recht dazu geben.",
+    ]
+    powerless = "Alle benachrichtigen darf ich in diesem Raum nicht (mehr); dafür muss mir jemand das Recht dazu geben."
+    assert await at(netz, "2020-10-13T10:00") == [said("Hallo", powerless, HINT), *BUTTONS]
+    assert netz.written[0].content["m.mentions"] == {"user_ids": [user_id("anke")]}
+
+
+@pytest.mark.usefixtures("guests")
+async def test_who_is_to_be_mentioned_has_left(netz: Conversation) -> None:
+    """The others are mentioned; if nobody is left, whoever set it."""
+    netz.members.notifiers.add(user_id("anke"))
+    await netz.say("anke", BREMEN, "!netz erinnern @bernd:example.org morgen 10 Uhr Hallo")
+    await netz.say("anke", BREMEN, "!netz erinnern @bernd:example.org @dora:example.org morgen 10 Uhr Moin")
+    netz.members.rooms["!lab-bremen:example.org"].discard(user_id("bernd"))
+    gone = "@bernd:example.org ist nicht mehr in diesem Raum."
+    came = await at(netz, "2020-10-13T10:00")
+    assert [each for each in came if each.how == "text"] == [
+        said("Hallo", gone, HINT),
+        said("Moin", gone, HINT, who="@dora:example.org"),
+    ]
+
+
+@pytest.mark.usefixtures("guests")
+async def test_nobody_knows_whom_a_mention_reaches(netz: Conversation) -> None:
+    """The homeserver does not answer: they are mentioned as if they were there."""
+    netz.members.notifiers.add(user_id("anke"))
+    await netz.say("anke", BREMEN, "!netz erinnern @room morgen 10 Uhr Hallo")
+    netz.members.silent.add("!lab-bremen:example.org")
+    await at(netz, "2020-10-13T10:00")
+    assert netz.written[0].content["m.mentions"] == {"room": True}
 
 
 @pytest.mark.usefixtures("guests")

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
+from bot.demo.api import client
 from bot.demo.homeserver import Homeserver
 from bot.demo.reading import Seen, reaction
 from tests.e2e.conftest import Databases
@@ -76,12 +77,25 @@ async def test_others_are_pinged_only_by_who_may(net: Net) -> None:
     """Wiebke made the room, so the power is hers; Jonas has none."""
     refused = await net.ask("jonas", BREMEN, "!netz erinnern @room in 20 Minuten Pause")
     assert "Außer dir erwähne ich niemanden" in refused.body
-    answer = await net.ask("wiebke", BREMEN, "!netz erinnern @room in 20 Minuten Feierabend")
+    answer = await net.ask("wiebke", BREMEN, "!netz erinnern @room jede Stunde Feierabend")
     assert "Erwähnt wird: @room" in answer.body
+    assert "Noch darf ich in diesem Raum nicht alle benachrichtigen" in answer.body
     await net.bot.jump()
     assert (await reminds(net, "Pause")).content["m.mentions"] == {"user_ids": [net["jonas"].user_id]}
     await net.bot.jump()
-    assert (await reminds(net, "Feierabend")).content["m.mentions"] == {"room": True}
+    powerless = await reminds(net, "Feierabend")
+    assert powerless.content["m.mentions"] == {"user_ids": [net["wiebke"].user_id]}
+    assert "Alle benachrichtigen darf ich in diesem Raum nicht (mehr)" in powerless.body
+
+    levels = await net["wiebke"].api.request("GET", client("rooms", net.rooms[BREMEN], "state", "m.room.power_levels", ""))
+    powers = {**levels, "users": {**levels.get("users", {}), net.user_id: 50}}
+    mark = await net["wiebke"].set_state(net.rooms[BREMEN], "m.room.power_levels", powers)
+    await net["wiebke"].sees(lambda seen: seen.event_id == mark, WITHIN)
+    before = net["wiebke"].last
+    await net.bot.jump()
+    again = await net["wiebke"].sees(net.says(BREMEN, "Feierabend"), WITHIN, after=before)
+    assert again.content["m.mentions"] == {"room": True}
+    await net.ask("wiebke", BREMEN, "!netz erinnerung löschen 4")
 
 
 async def test_down_over_its_time_it_comes_late_and_once(net: Net) -> None:

@@ -30,7 +30,7 @@ class Looking:
             zone=ZONE,
             language="de",
             prefix="!netz",
-            members=netz.members.joined,
+            members=netz.members.reached,
             written=lambda: None,
         )
 
