@@ -5,7 +5,7 @@ from typing import Annotated
 from bot.command import Context, Reply, command
 from bot.converters import Converter, DatePhrase
 from bot.db import programme, reports
-from bot.domain.chat_words import one_line
+from bot.domain.chat_words import one_line, without_towards
 from bot.domain.phrases import read_date
 from bot.domain.places import COORDINATORS
 from bot.domain.programme import Event
@@ -29,10 +29,10 @@ _SET = template(
 @command("termin", "date", needs=Role.COORDINATOR, examples=["workshop-5 15. und 16.2.2030", "labor-2 30. Juni 2030"])
 async def date_set(ctx: Context, key: DatedKey, when: DatePhrase) -> Reply:
     """Setzt den Termin eines Workshops oder Berichts; alle Räume, die er betrifft, erfahren den alten und den neuen."""
-    after = read_date(when, ctx.now.date())
+    dated = await dated_meant(ctx, key)
+    after = read_date(without_towards(when), ctx.now.date())
     if not after.likely:
         raise UserError("Das Jahr %(year)s ist weit weg. Ist es ein Tippfehler?", year=after.last.year)
-    dated = await dated_meant(ctx, key)
     before = dated.when if isinstance(dated, Event) else dated.due
     if before == after:
         raise UserError("Der Termin von »%(title)s« ist schon: %(when)s.", title=dated.title, when=after)

@@ -5,6 +5,7 @@ from typing import Annotated
 from bot.command import Context, Reply, command, on_reaction
 from bot.converters import Number, rest
 from bot.db import own_reminders
+from bot.domain.chat_words import without_towards
 from bot.domain.own_reminders import POLICY, SNOOZE, OwnReminder, moved, read_moment, snoozed
 from bot.domain.roles import Role
 from bot.errors import text
@@ -24,7 +25,7 @@ _PUT_OFF = template(
 async def reminder_snooze(ctx: Context, number: Number, when: When) -> Reply:
     """Verschiebt eine Erinnerung dieses Raums, von einer wiederkehrenden das nächste Mal. Um eine Stunde: 💤 unter der Erinnerung."""
     found = await meant(ctx, number)
-    to, taken = read_moment(when, ctx.now.astimezone(found.zone), ctx.opens)
+    to, taken = read_moment(without_towards(when), ctx.now.astimezone(found.zone), ctx.opens)
     return await _put_off(ctx, moved(found, to, ctx.now), f"{taken:%H:%M}" if taken else "")
 
 

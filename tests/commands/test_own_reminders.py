@@ -317,6 +317,14 @@ async def test_moved(netz: Conversation) -> None:
     assert len(await at(netz, "2020-10-16T08:00")) == 3
 
 
+@pytest.mark.parametrize("when", ["auf morgen 12 Uhr", "auf den 13.10. um 12 Uhr", "bis morgen 12 Uhr", "to tomorrow 12:00"])
+async def test_moved_in_the_words_that_people_use(netz: Conversation, when: str) -> None:
+    await netz.say("anke", BREMEN, "!netz erinnern morgen 10 Uhr Protokoll")
+    assert await netz.say("anke", BREMEN, f"!netz verschieben 1 {when}") == [
+        notice(BREMEN, "💤 Erinnerung 1 kommt Dienstag, 13. Oktober 2020, 12:00.")
+    ]
+
+
 async def test_of_a_rule_the_next_time_is_moved(netz: Conversation) -> None:
     await netz.say("anke", BREMEN, "!netz erinnern jeden Montag 9 Uhr Runde")
     assert await netz.say("anke", BREMEN, "!netz verschieben 1 26.10. 9 Uhr") == [

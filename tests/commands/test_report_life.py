@@ -109,6 +109,12 @@ async def test_more_time_for_one_lab(netz: Conversation) -> None:
     assert (await shown(netz))[1] == "offen (15. November 2020)"
 
 
+@pytest.mark.parametrize("said", ["bis 15.11.", "bis zum 15.11.2020", "auf den 15. November", "Until 15.11.2020"])
+async def test_more_time_until_a_day(netz: Conversation, said: str) -> None:
+    await netz.say("karla", "coordination", f"!netz aufschub labor-1:bremen {said}")
+    assert (await shown(netz))[1] == "offen (15. November 2020)"
+
+
 @pytest.mark.parametrize(
     ("said", "answer"),
     [
@@ -261,3 +267,9 @@ async def test_in_english(netz: Conversation) -> None:
         DONE,
         told("lab:bremen", "More time for “Sachstandsbericht 1”: due not 30 October 2020 any more, but 15 November 2020."),
     ]
+
+
+async def test_what_has_no_such_key_is_said_before_what_is_no_date(netz: Conversation) -> None:
+    """Who writes a key in two words has not mistyped the day."""
+    (refused,) = await netz.say("karla", "coordination", "!netz termin Workshop 2 auf den 3.12.2020")
+    assert refused.words.startswith("»Workshop« kenne ich nicht. Meintest du workshop-")
