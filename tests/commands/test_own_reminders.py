@@ -330,7 +330,13 @@ async def test_of_a_rule_the_next_time_is_moved(netz: Conversation) -> None:
     assert await netz.say("anke", BREMEN, "!netz verschieben 1 26.10. 9 Uhr") == [
         notice(BREMEN, "Erinnerung 1 kommt vorher ohnehin wieder, am 26.10.2020 um 09:00.")
     ]
-    await netz.say("anke", BREMEN, "!netz verschieben 1 16.10. 11 Uhr")
+    assert await netz.say("anke", BREMEN, "!netz verschieben 1 16.10. 11 Uhr") == [
+        notice(
+            BREMEN,
+            "💤 Erinnerung 1 kommt Freitag, 16. Oktober 2020, 11:00.",
+            "Dafür kommt sie nicht am Montag, 19. Oktober 2020, 09:00.",
+        )
+    ]
     comes, *_ = await at(netz, "2020-10-16T11:00")
     assert comes == said("Runde", f"Wieder am Montag, 26. Oktober 2020, 09:00. {HINT}"), "the 19th was moved, and is not said too"
 
