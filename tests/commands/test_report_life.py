@@ -273,3 +273,12 @@ async def test_what_has_no_such_key_is_said_before_what_is_no_date(netz: Convers
     """Who writes a key in two words has not mistyped the day."""
     (refused,) = await netz.say("karla", "coordination", "!netz termin Workshop 2 auf den 3.12.2020")
     assert refused.words.startswith("»Workshop« kenne ich nicht. Meintest du workshop-")
+
+
+async def test_a_remark_keeps_its_lines(netz: Conversation) -> None:
+    await netz.say("anke", "lab:bremen", "!netz bericht abgegeben labor-1")
+    await netz.say("karla", "coordination", "!netz bericht nachfordern labor-1:bremen Es fehlen:\n- Zahlen\n- <Namen>")
+    body, html = (netz.written[-1].content[field] for field in ("body", "formatted_body"))
+    assert "\n\nEs fehlen:\n- Zahlen\n- <Namen>\n\n" in body
+    assert "<blockquote>Es fehlen:<br>- Zahlen<br>- &lt;Namen&gt;</blockquote>" in html
+    assert (await shown(netz))[3:6] == ["Bemerkung der Koordination: Es fehlen:", "- Zahlen", "- <Namen>"]
