@@ -132,7 +132,10 @@ async def test_more_time_for_all_is_more_time_for_who_had_more(netz: Conversatio
     await netz.say("karla", "coordination", "!netz aufschub labor-1:bremen 15.11.2020")
     await netz.say("karla", "coordination", "!netz termin labor-1 15.12.2020")
     assert (await shown(netz))[1:3] == ["offen (15. Dezember 2020)", ""]
-    await netz.say("karla", "coordination", "!netz termin labor-1 2.11.2020")
+    _, *rooms = await netz.say("karla", "coordination", "!netz termin labor-1 2.11.2020")
+    new = "Neuer Termin: Sachstandsbericht 1\nstatt 15. Dezember 2020 jetzt 2. November 2020"
+    assert told("lab:bremen", f"{new}\nFür euch bleibt es bei 15. November 2020: euer Aufschub gilt weiter.") in rooms
+    assert told("lab:bergstrasse", new) in rooms
     assert (await shown(netz))[1:3] == ["offen (15. November 2020)", "ursprünglich fällig: 2. November 2020"]
 
 
