@@ -11,7 +11,7 @@ from bot.domain.own_reminders import POLICY, SNOOZE, OwnReminder, moved, read_mo
 from bot.domain.roles import Role
 from bot.errors import text
 from bot.rendering import template
-from commands._own_reminders import foreign, meant, meant_by_reaction
+from commands._own_reminders import check_limits, foreign, meant, meant_by_reaction
 
 When = Annotated[str, rest(text("wann"), keeps_quotes=True)]
 
@@ -27,6 +27,7 @@ _PUT_OFF = template(
 async def reminder_snooze(ctx: Context, number: Number, when: When) -> Reply:
     """Verschiebt eine Erinnerung dieses Raums, von einer wiederkehrenden das nächste Mal. Um eine Stunde: 💤 unter der Erinnerung."""
     found = await meant(ctx, number)
+    await _check_open_again(ctx, found)
     to, taken = read_moment(without_towards(when), ctx.now.astimezone(found.zone), ctx.opens)
     instead = found.due_at.astimezone(found.zone) if found.rule and found.due_at and not found.rings else None
     return await _put_off(ctx, moved(found, to, ctx.now), f"{taken:%H:%M}" if taken else "", instead)
@@ -36,7 +37,14 @@ async def reminder_snooze(ctx: Context, number: Number, when: When) -> Reply:
 async def reminder_put_off(ctx: Context, key: str, _symbol: str) -> Reply:
     """Take a 💤 under a reminder for "in an hour"."""
     found = await meant_by_reaction(ctx, key)
+    await _check_open_again(ctx, found)
     return await _put_off(ctx, snoozed(found, ctx.now + SNOOZE, ctx.now))
+
+
+async def _check_open_again(ctx: Context, found: OwnReminder) -> None:
+    """Raise `UserError` if it is not open any more, and no more may be."""
+    if found.due_at is None:
+        await check_limits(ctx, found.author, found.room)
 
 
 async def _put_off(ctx: Context, later: OwnReminder, opens: str = "", instead: datetime | None = None) -> Reply:

@@ -492,6 +492,20 @@ async def test_no_more_than_so_many(netz: Conversation) -> None:
     assert answer.words.startswith("⏰")
 
 
+async def test_what_was_said_cannot_be_put_off_beyond_that(netz: Conversation) -> None:
+    """Otherwise there would be no end to what somebody has open."""
+    await netz.say("anke", BREMEN, "!netz erinnern in 1 Minute Tee")
+    await at(netz, "2020-10-12T09:01")
+    for number in range(MOST_OF_PERSON):
+        await netz.hear("anke", BREMEN, f"!netz erinnern morgen 10 Uhr Nummer {number}")
+    await netz.what_was_said()
+    too_many = [notice(BREMEN, "Du hast schon 50 Erinnerungen offen; mehr gehen nicht. Lösch bitte zuerst eine.")]
+    assert await netz.react("anke", BREMEN, "own-reminder:1:0", "💤") == too_many
+    assert await netz.say("anke", BREMEN, "!netz verschieben 1 morgen 12 Uhr") == too_many
+    await netz.say("anke", BREMEN, "!netz erinnerung löschen 2")
+    assert (await netz.react("anke", BREMEN, "own-reminder:1:0", "💤"))[0].words.startswith("💤 Erinnerung 1 kommt")
+
+
 async def test_no_more_than_so_many_in_a_room(netz: Conversation) -> None:
     people = [f"person-{number}" for number in range(MOST_IN_ROOM // MOST_OF_PERSON)]
     netz.members.rooms["!lab-bremen:example.org"].update(map(user_id, people))
