@@ -104,7 +104,7 @@ async def set_reminder(ctx: Context, words: str, *, alarm: bool = False) -> Repl
     zone = await zone_of(ctx, room)
     addressed, words = _addressees(ctx, words)
     wish = read_wish(words, ctx.now.astimezone(zone), ctx.opens, alarm=alarm)
-    await _check_limits(ctx, room)
+    await check_limits(ctx, ctx.sender, room)
     absent = tuple(person for person in dict.fromkeys([*addressed, *sorted(ctx.named)]) if _is_elsewhere(ctx, person))
     mentions, withheld = _mentions(ctx, addressed, wish.text, absent)
     number = await own_reminders.add(ctx.session, wish, room=room, author=ctx.sender, mentions=mentions, zone=zone, now=ctx.now)
@@ -183,8 +183,9 @@ def _mentions(ctx: Context, addressed: tuple[str, ...], said: str, absent: tuple
     return (ctx.sender,), True
 
 
-async def _check_limits(ctx: Context, room: str) -> None:
-    of_person, in_room = await own_reminders.count_open(ctx.session, author=ctx.sender, room=room)
+async def check_limits(ctx: Context, author: str, room: str) -> None:
+    """Raise `UserError` if nothing more can be open, of this author or in this room."""
+    of_person, in_room = await own_reminders.count_open(ctx.session, author=author, room=room)
     if of_person >= MOST_OF_PERSON:
         raise UserError("Du hast schon %(count)s Erinnerungen offen; mehr gehen nicht. Lösch bitte zuerst eine.", count=of_person)
     if in_room >= MOST_IN_ROOM:

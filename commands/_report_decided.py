@@ -31,9 +31,14 @@ async def decided_debt(ctx: Context, name: ReportName) -> Debt:
     return debt
 
 
+def room_of(debtor: str) -> str:
+    """Return the room of a lab (its key) or of `research`."""
+    return RESEARCH_ROOM if debtor == RESEARCH else lab_room(debtor)
+
+
 def told(ctx: Context, debt: Debt, template: Template, **data: object) -> tuple[Saying, ...]:
     """Return what the debtor's room hears of a decision; nothing if it has none that we know."""
-    room = RESEARCH_ROOM if debt.debtor == RESEARCH else lab_room(debt.debtor)
+    room = room_of(debt.debtor)
     if room not in ctx.rooms.keys():
         return ()
     key = f"report:{debt.report.key}:{debt.debtor}:{ctx.message.event_id}"

@@ -20,7 +20,9 @@ LastDay = Annotated[str, name(text("datum"))]
 
 _AWAY = template(
     "<p>{% trans day=day|when %}Du bist abwesend bis {{ day }}. In Erinnerungen erwähne ich so lange nicht dich, sondern deine Vertretung."
-    "{% endtrans %}<br/>"
+    "{% endtrans %}"
+    "{% if alone %}<br/>{% trans prefix=prefix %}Eingetragen ist keine; bis dahin erwähne ich also niemanden."
+    " <code>{{ prefix }} vertretung @person</code>{% endtrans %}{% endif %}<br/>"
     "{% trans prefix=prefix %}Früher zurück? <code>{{ prefix }} wieder da</code>{% endtrans %}</p>"
 )
 
@@ -44,4 +46,4 @@ async def away_until(ctx: Context, day: LastDay) -> Reply:
     if when.first > today + _LONGEST:
         raise UserError("Das ist zu weit weg; höchstens ein Jahr geht.")
     await contacts.leave(ctx.session, ctx.sender, until=when.first, by=ctx.sender, now=ctx.now)
-    return Reply(_AWAY, {"day": when.first, "prefix": ctx.prefix})
+    return Reply(_AWAY, {"day": when.first, "alone": await contacts.is_alone(ctx.session, ctx.sender), "prefix": ctx.prefix})

@@ -3,6 +3,7 @@
 from bot.command import Context, Reply, command
 from bot.converters import DatePhrase, ReportRef
 from bot.db import reports
+from bot.domain.chat_words import without_towards
 from bot.domain.phrases import read_date
 from bot.domain.report_life import check_extend
 from bot.domain.roles import Role
@@ -29,7 +30,7 @@ _TOLD = template(
 )
 async def report_extended(ctx: Context, report: ReportRef, until: DatePhrase) -> Reply:
     """Verschiebt einen Bericht für ein Labor; der ursprüngliche Termin bleibt vermerkt, und das Labor erfährt es."""
-    to = read_date(until, ctx.now.date())
+    to = read_date(without_towards(until), ctx.now.date())
     debt = await decided_debt(ctx, report)
     try:
         check_extend(debt, to, ctx.now.date())

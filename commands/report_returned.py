@@ -17,7 +17,8 @@ MOST_CHARACTERS = 2000
 Remark = Annotated[str, rest(text("was fehlt"))]
 
 _TOLD = template(
-    "<p>{% trans title=title %}»{{ title }}« kommt noch einmal zurück:{% endtrans %}</p><blockquote>{{ remark }}</blockquote>"
+    "<p>{% trans title=title %}»{{ title }}« kommt noch einmal zurück:{% endtrans %}</p><blockquote>"
+    "{% for line in lines %}{{ line }}{% if not loop.last %}<br/>{% endif %}{% endfor %}</blockquote>"
     "<p>{% trans key=key, prefix=prefix %}Ist er überarbeitet? Dann schreib:"
     " <code>{{ prefix }} bericht abgegeben {{ key }}</code>{% endtrans %}</p>"
 )
@@ -43,4 +44,4 @@ async def report_returned(ctx: Context, report: ReportRef, remark: Remark) -> Re
     except UserError as refusal:
         return refused(debt, refusal)
     await reports.decide(ctx.session, debt, Status.RETURNED, by=ctx.sender, now=ctx.now, remark=remark)
-    return Reply(None, also=told(ctx, debt, _TOLD, remark=remark))
+    return Reply(None, also=told(ctx, debt, _TOLD, lines=remark.split("\n")))

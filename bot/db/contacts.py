@@ -23,6 +23,13 @@ async def of(session: AsyncSession, debtor: str) -> dict[ContactRole, str]:
     return {ContactRole(row.role): row.user_id for row in found}
 
 
+async def is_alone(session: AsyncSession, user_id: str) -> bool:
+    """Return whether somebody is the only one who is ever mentioned for some lab, or for research."""
+    other = contacts.alias()
+    shared = sa.exists().where(other.c.debtor == contacts.c.debtor, other.c.user_id != user_id)
+    return bool(await session.scalar(sa.select(sa.exists().where(contacts.c.user_id == user_id, ~shared))))
+
+
 async def name(session: AsyncSession, debtor: str, role: ContactRole, user_id: str, *, by: str, now: datetime) -> None:
     """Let somebody be a contact or deputy, in place of who was. Whoever was the other of the two before is that no more."""
     other = sa.and_(contacts.c.debtor == debtor, contacts.c.role != role, contacts.c.user_id == user_id)

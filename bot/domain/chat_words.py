@@ -20,6 +20,7 @@ _QUOTES = {
 }
 _LONGEST_QUOTE = 2000
 _CLOSING = {opening: re.compile(rf"[{closers}](?=\s|$)") for opening, closers in _QUOTES.items()}
+_TOWARDS = re.compile(r"^(?:auf|bis|to|until|till)(?:\s+(?:zum|den|dem|the))?\s+", re.IGNORECASE)
 _USER_ID = re.compile(r"@[!-9;-?A-~]{1,200}:[0-9A-Za-z.-]{0,200}[0-9A-Za-z](?::[0-9]{1,5})?")
 _LONGEST_USER_ID = 255
 _WORD = re.compile(r"\S+")
@@ -72,6 +73,11 @@ def _closing_quote(message: str, start: int) -> int | None:
     if match is None or (match.end() < len(message) and not message[match.end()].isspace()):
         return None
     return match.start()
+
+
+def without_towards(words: str) -> str:
+    """Return the words without what leads up to a new date: "auf den", "bis zum", "until"."""
+    return _TOWARDS.sub("", words)
 
 
 def user_ids(text: str) -> list[str]:

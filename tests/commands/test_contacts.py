@@ -161,6 +161,7 @@ async def test_in_english(netz: Conversation) -> None:
         notice(
             BREMEN,
             "You are away until Friday, 30 October 2020. Until then my reminders mention your deputy instead of you.",
+            "There is none; so I mention nobody until then. !netz deputy @person",
             "Back earlier? !netz back",
         )
     ]
@@ -196,6 +197,19 @@ async def test_away_until_a_day(netz: Conversation, said: str) -> None:
 async def test_away_until_what_is_no_day_to_come(netz: Conversation, said: str, answer: str) -> None:
     """A day that is over, something vaguer than a day, or more than a year."""
     assert await netz.say("nora", "network", f"!netz abwesend bis {said}") == [notice("network", answer)]
+
+
+async def test_away_without_a_deputy(netz: Conversation) -> None:
+    """Nobody believes that somebody else is reminded who is not. In which lab is not for everybody who reads along."""
+    await netz.say("karla", "coordination", f"!netz kontakt bremen {ANKE}")
+    away = (
+        "Du bist abwesend bis Freitag, 30. Oktober 2020. In Erinnerungen erwähne ich so lange nicht dich, sondern deine Vertretung."
+    )
+    back = "Früher zurück? !netz wieder da"
+    none = "Eingetragen ist keine; bis dahin erwähne ich also niemanden. !netz vertretung @person"
+    assert await netz.say("anke", "network", "!netz abwesend bis 30.10.2020") == [notice("network", away, none, back)]
+    await netz.say("karla", "coordination", f"!netz vertretung bremen {BEATE}")
+    assert await netz.say("anke", "network", "!netz abwesend bis 30.10.2020") == [notice("network", away, back)]
 
 
 async def test_back_and_not_away_at_all(netz: Conversation) -> None:

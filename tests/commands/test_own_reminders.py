@@ -318,12 +318,26 @@ async def test_moved(netz: Conversation) -> None:
     assert len(await at(netz, "2020-10-16T08:00")) == 3
 
 
+@pytest.mark.parametrize("when", ["auf morgen 12 Uhr", "auf den 13.10. um 12 Uhr", "bis morgen 12 Uhr", "to tomorrow 12:00"])
+async def test_moved_in_the_words_that_people_use(netz: Conversation, when: str) -> None:
+    await netz.say("anke", BREMEN, "!netz erinnern morgen 10 Uhr Protokoll")
+    assert await netz.say("anke", BREMEN, f"!netz verschieben 1 {when}") == [
+        notice(BREMEN, "💤 Erinnerung 1 kommt Dienstag, 13. Oktober 2020, 12:00.")
+    ]
+
+
 async def test_of_a_rule_the_next_time_is_moved(netz: Conversation) -> None:
     await netz.say("anke", BREMEN, "!netz erinnern jeden Montag 9 Uhr Runde")
     assert await netz.say("anke", BREMEN, "!netz verschieben 1 26.10. 9 Uhr") == [
         notice(BREMEN, "Erinnerung 1 kommt vorher ohnehin wieder, am 26.10.2020 um 09:00.")
     ]
-    await netz.say("anke", BREMEN, "!netz verschieben 1 16.10. 11 Uhr")
+    assert await netz.say("anke", BREMEN, "!netz verschieben 1 16.10. 11 Uhr") == [
+        notice(
+            BREMEN,
+            "💤 Erinnerung 1 kommt Freitag, 16. Oktober 2020, 11:00.",
+            "Dafür kommt sie nicht am Montag, 19. Oktober 2020, 09:00.",
+        )
+    ]
     comes, *_ = await at(netz, "2020-10-16T11:00")
     assert comes == said("Runde", f"Wieder am Montag, 26. Oktober 2020, 09:00. {HINT}"), "the 19th was moved, and is not said too"
 
@@ -516,6 +530,20 @@ async def test_no_more_than_so_many(netz: Conversation) -> None:
     await netz.say("anke", BREMEN, "!netz erinnerung löschen 1")
     (answer,) = await netz.say("anke", "network", "!netz erinnern morgen 10 Uhr noch eine")
     assert answer.words.startswith("⏰")
+
+
+async def test_what_was_said_cannot_be_put_off_beyond_that(netz: Conversation) -> None:
+    """Otherwise there would be no end to what somebody has open."""
+    await netz.say("anke", BREMEN, "!netz erinnern in 1 Minute Tee")
+    await at(netz, "2020-10-12T09:01")
+    for number in range(MOST_OF_PERSON):
+        await netz.hear("anke", BREMEN, f"!netz erinnern morgen 10 Uhr Nummer {number}")
+    await netz.what_was_said()
+    too_many = [notice(BREMEN, "Du hast schon 50 Erinnerungen offen; mehr gehen nicht. Lösch bitte zuerst eine.")]
+    assert await netz.react("anke", BREMEN, "own-reminder:1:0", "💤") == too_many
+    assert await netz.say("anke", BREMEN, "!netz verschieben 1 morgen 12 Uhr") == too_many
+    await netz.say("anke", BREMEN, "!netz erinnerung löschen 2")
+    assert (await netz.react("anke", BREMEN, "own-reminder:1:0", "💤"))[0].words.startswith("💤 Erinnerung 1 kommt")
 
 
 async def test_no_more_than_so_many_in_a_room(netz: Conversation) -> None:

@@ -109,6 +109,12 @@ async def test_more_time_for_one_lab(netz: Conversation) -> None:
     assert (await shown(netz))[1] == "offen (15. November 2020)"
 
 
+@pytest.mark.parametrize("said", ["bis 15.11.", "bis zum 15.11.2020", "auf den 15. November", "Until 15.11.2020"])
+async def test_more_time_until_a_day(netz: Conversation, said: str) -> None:
+    await netz.say("karla", "coordination", f"!netz aufschub labor-1:bremen {said}")
+    assert (await shown(netz))[1] == "offen (15. November 2020)"
+
+
 @pytest.mark.parametrize(
     ("said", "answer"),
     [
@@ -126,7 +132,10 @@ async def test_more_time_for_all_is_more_time_for_who_had_more(netz: Conversatio
     await netz.say("karla", "coordination", "!netz aufschub labor-1:bremen 15.11.2020")
     await netz.say("karla", "coordination", "!netz termin labor-1 15.12.2020")
     assert (await shown(netz))[1:3] == ["offen (15. Dezember 2020)", ""]
-    await netz.say("karla", "coordination", "!netz termin labor-1 2.11.2020")
+    _, *rooms = await netz.say("karla", "coordination", "!netz termin labor-1 2.11.2020")
+    new = "Neuer Termin: Sachstandsbericht 1\nstatt 15. Dezember 2020 jetzt 2. November 2020"
+    assert told("lab:bremen", f"{new}\nFür euch bleibt es bei 15. November 2020: euer Aufschub gilt weiter.") in rooms
+    assert told("lab:bergstrasse", new) in rooms
     assert (await shown(netz))[1:3] == ["offen (15. November 2020)", "ursprünglich fällig: 2. November 2020"]
 
 
@@ -261,3 +270,18 @@ async def test_in_english(netz: Conversation) -> None:
         DONE,
         told("lab:bremen", "More time for “Sachstandsbericht 1”: due not 30 October 2020 any more, but 15 November 2020."),
     ]
+
+
+async def test_what_has_no_such_key_is_said_before_what_is_no_date(netz: Conversation) -> None:
+    """Who writes a key in two words has not mistyped the day."""
+    (refused,) = await netz.say("karla", "coordination", "!netz termin Workshop 2 auf den 3.12.2020")
+    assert refused.words.startswith("»Workshop« kenne ich nicht. Meintest du workshop-")
+
+
+async def test_a_remark_keeps_its_lines(netz: Conversation) -> None:
+    await netz.say("anke", "lab:bremen", "!netz bericht abgegeben labor-1")
+    await netz.say("karla", "coordination", "!netz bericht nachfordern labor-1:bremen Es fehlen:\n- Zahlen\n- <Namen>")
+    body, html = (netz.written[-1].content[field] for field in ("body", "formatted_body"))
+    assert "\n\nEs fehlen:\n- Zahlen\n- <Namen>\n\n" in body
+    assert "<blockquote>Es fehlen:<br>- Zahlen<br>- &lt;Namen&gt;</blockquote>" in html
+    assert (await shown(netz))[3:6] == ["Bemerkung der Koordination: Es fehlen:", "- Zahlen", "- <Namen>"]

@@ -35,7 +35,8 @@ _DAYS = one_of(
 _PREPOSITIONS = (
     "um|at|gegen|ab|bis|von|vor|nach|by|from|until|till|before|after|around|about|ca\\.?|etwa|zwischen|between|spaetestens"
 )
-_SPOKEN = f"(?:[0-9]|halb\\b|viertel\\b|half past|quarter\\b|mittag|mitternacht|noon|midnight|{one_of(NUMBERS)} uhr\\b)"
+_SPOKEN = rf"(?:\d|halb\b|viertel\b|half past|quarter\b|mittag|mitternacht|noon|midnight|{one_of(NUMBERS)} uhr\b)"
+"""A digit of any script: what another script says is no time to us, and no text either."""
 _JOINTS = "-|bis|to|until|till|und|and|oder|or|/|&"
 _ALWAYS = re.compile(
     r" (?:uhr|[ap]\.m|pm|o'?clock|utc|gmt|mez|mesz|cet|cest|bst|z|morgens|vormittags|nachmittags|abends|nachts"
@@ -43,7 +44,7 @@ _ALWAYS = re.compile(
     rf"| (?:{_JOINTS}) ?(?:(?:am |an |on |um |at )?(?:{_DAYS}\b|{_SPOKEN}|{one_of(ORDINALS)}\b))"
 )
 _WITHOUT_HOUR = re.compile(
-    rf" (?:[0-9]|(?:{_PREPOSITIONS}) ?(?:{_SPOKEN}|{_DAYS}\b)|(?:(?:am|an|on|im|in) )?(?:{_DAYS}|{one_of(PART_WORDS)})\b"
+    rf" (?:\d|(?:{_PREPOSITIONS}) ?(?:{_SPOKEN}|{_DAYS}\b)|(?:(?:am|an|on|im|in) )?(?:{_DAYS}|{one_of(PART_WORDS)})\b"
     rf"|in {COUNT} ?(?:h|min|std|stunde|minute|hour))"
 )
 _HOUR_BELOW = re.compile(r"\n(?:(?:um|at) [0-9]|[0-9]{1,2}(?::[0-9]{2}| ?(?:uhr|h|[ap]\.?m|o'?clock)\b))")
@@ -53,6 +54,9 @@ _AFTER_RHYTHM = re.compile(
     rf"|(?:von|zwischen|between) {_SPOKEN}"
     r"|(?:werktag|arbeitstag|tag|woche|wochenende|monat|quartal|halbjahr|jahr|weekday|workday|working|business|day|week|weekend|month"
     r"|quarter|year)(?:e?[ns])?\b)"
+)
+_DAY_OF_MONTH = re.compile(
+    rf" (?:am |an |on )?(?:(?:den|dem|der|the) (?:[0-9]|{one_of(ORDINALS)}\b)|[0-9]{{1,2}}(?:st|nd|rd|th)\b)|(?: am| on) [0-9]"
 )
 _HOUR_MINUTES = 60
 _NUMBER = re.compile(r" (?P<number>[0-9]{1,2})\b")
@@ -88,7 +92,7 @@ def _suspicions(when: When) -> list[re.Pattern[str]]:
         case DayOnly():
             return [_ALWAYS, _WITHOUT_HOUR, _HOUR_BELOW]
         case Recurring(hour_said=hour_said):
-            return [_ALWAYS, _AFTER_RHYTHM] if hour_said else [_ALWAYS, _AFTER_RHYTHM, _WITHOUT_HOUR, _HOUR_BELOW]
+            return [_ALWAYS, _AFTER_RHYTHM] if hour_said else [_ALWAYS, _AFTER_RHYTHM, _WITHOUT_HOUR, _HOUR_BELOW, _DAY_OF_MONTH]
 
 
 def _first_words(said: Said, end: int) -> str:
