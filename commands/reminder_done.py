@@ -5,6 +5,7 @@ from bot.converters import Number
 from bot.db import own_reminders
 from bot.domain.own_reminders import POLICY, OwnReminder, done
 from bot.domain.roles import Role
+from bot.errors import UserError
 from bot.rendering import template
 from commands._own_reminders import meant, meant_by_reaction
 
@@ -19,7 +20,14 @@ _DONE = template(
 @command("erinnerung erledigt", "reminder done", "erledigt", "done", needs=Role.MEMBER, examples=["7"])
 async def reminder_done(ctx: Context, number: Number) -> Reply:
     """Vermerkt, woran ich erinnere, als erledigt; dasselbe tut ein ✅ unter der Erinnerung."""
-    return await _settle(ctx, await meant(ctx, number))
+    found = await meant(ctx, number)
+    if found.rule is not None and found.said_for is None and found.rings == 0 and found.due_at is not None:
+        raise UserError(
+            "Erinnerung %(number)s war noch nicht dran. Soll sie gar nicht mehr kommen: %(prefix)s erinnerung löschen %(number)s",
+            number=found.id,
+            prefix=ctx.prefix,
+        )
+    return await _settle(ctx, found)
 
 
 @on_reaction(f"{POLICY}:", "✅", needs=Role.MEMBER)

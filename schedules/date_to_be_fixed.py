@@ -5,17 +5,18 @@ that is vague comes as a surprise, and nothing invents a day for it. What is sti
 about for half a year more, for nobody else would be reminded of it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.db import programme, reports
+from bot.db import labs, programme, reports
 from bot.domain.dates import PartialDate, Precision
 from bot.domain.places import COORDINATION
 from bot.domain.reminders import Calendar, Reminder, ladder
+from bot.domain.reports import RESEARCH, Debt
 from bot.errors import text
 from bot.reminder_policy import ReminderPolicy, ReminderSettings
 from bot.rendering import template
@@ -29,7 +30,7 @@ _YEAR_MONTHS = 12
 
 @dataclass(frozen=True, slots=True)
 class Vague:
-    """A report (`noun` is `report`) or event (`event`) that has no day."""
+    """A report (`noun` is `report`), an event (`event`) or one debtor's more time for a report (`extension`) that has no day."""
 
     noun: str
     key: str
@@ -60,14 +61,19 @@ class DateToBeFixed(ReminderPolicy[Facts]):
         "<ul>{% for item in dates %}<li>{{ item.title }} (<code>{{ item.key }}</code>): {{ item.when|when }}</li>{% endfor %}</ul>"
         "<p>{% if items|length == 1 %}{% trans %}Ist der Tag jetzt bekannt? Dann schreib:{% endtrans %}"
         "{% else %}{% trans %}Ist von einem der Tag jetzt bekannt? Dann schreib:{% endtrans %}{% endif %}"
-        " <code>{% trans key=dates[0].key, prefix=prefix %}{{ prefix }} termin {{ key }} &lt;datum&gt;{% endtrans %}</code></p>"
+        "{% for all in dates|groupby('extension') %}{% set first = all.list[0] %}{% if not loop.first %} ·{% endif %}"
+        " <code>{% if first.extension %}{% trans key=first.key, prefix=prefix %}{{ prefix }} aufschub {{ key }} &lt;datum&gt;{% endtrans %}"
+        "{% else %}{% trans key=first.key, prefix=prefix %}{{ prefix }} termin {{ key }} &lt;datum&gt;{% endtrans %}{% endif %}</code>"
+        "{% endfor %}</p>"
     )
 
     async def facts(self, session: AsyncSession, settings: ReminderSettings, zone: ZoneInfo, now: datetime) -> Facts:  # noqa: ARG002  (for others)
         """Read which reports that somebody still owes, and which events that take place, have no day."""
-        owed = dict.fromkeys(debt.report for debt in await reports.debts(session) if debt.status.owed)
+        owed = [debt for debt in await reports.debts(session) if debt.status.owed]
+        names = {lab.key: lab.name for lab in await labs.every(session)}
         coming = [event for event in await programme.every_event(session) if not event.cancelled]
-        found = [Vague("report", report.key, report.title, report.due) for report in owed]
+        found = [Vague("report", report.key, report.title, report.due) for report in dict.fromkeys(debt.report for debt in owed)]
+        found += [_extension(debt, names) for debt in owed if debt.due != debt.report.due]
         found += [Vague("event", event.key, event.title, event.when) for event in coming]
         return Facts([v for v in found if not v.when.exact], calendar_of(None, settings, zone))
 
@@ -85,7 +91,7 @@ class DateToBeFixed(ReminderPolicy[Facts]):
                 at=step.at,
                 until=step.until,
                 hours=facts.calendar,
-                data={"title": vague.title, "key": vague.key, "when": vague.when},
+                data={"title": vague.title, "key": vague.key, "when": vague.when, "extension": vague.noun == "extension"},
             )
             for vague in facts.vague
             for step in _steps(vague.when, facts.calendar)
@@ -99,6 +105,14 @@ class _Step:
     name: str
     at: datetime
     until: datetime
+
+
+def _extension(debt: Debt, names: Mapping[str, str]) -> Vague:
+    """Return the time that one debtor has, as coordinators name it: with the lab."""
+    if debt.debtor == RESEARCH:
+        return Vague("extension", debt.report.key, debt.report.title, debt.due)
+    title = f"{debt.report.title}, {names.get(debt.debtor, debt.debtor)}"
+    return Vague("extension", f"{debt.report.key}:{debt.debtor}", title, debt.due)
 
 
 def _ladder_of(vague: Vague) -> str:

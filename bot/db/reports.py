@@ -65,10 +65,11 @@ def _debt(report: Report, debtor: str, submitted: sa.Row[Any] | None, decided: s
         debt = replace(debt, status=Status.SUBMITTED, link=submitted.link, file=file, **handed_in)
     if decided is None:
         return debt
-    status = Status(decided.verdict) if decided.verdict else debt.status
-    extended = PartialDate.parse(decided.extended_to) if decided.extended_to else None
+    debt = replace(debt, extended_to=PartialDate.parse(decided.extended_to) if decided.extended_to else None)
+    if decided.verdict is None or decided.superseded:
+        return debt
     by = {"decided_by": decided.decided_by, "decided_at": decided.decided_at}
-    return replace(debt, status=status, remark=decided.remark, extended_to=extended, **by)
+    return replace(debt, status=Status(decided.verdict), remark=decided.remark, **by)
 
 
 async def submit(
@@ -76,25 +77,25 @@ async def submit(
 ) -> None:
     """Record a report as handed in. A second time replaces person and time, and the link or the file if there is one.
 
-    What coordinators had decided about it before does not count any more; more time that they gave stays.
+    What coordinators had decided about it before does not count any more, unless it is withdrawn; more time that they gave stays.
     """
     kept = {"name": file.name, "content": file.content} if file else None
     said = {"submitted_by": by, "submitted_at": now}
     if not await insert_new(session, submissions, report=debt.report.key, debtor=debt.debtor, link=link, file=kept, **said):
         where = {"link": link, "file": kept} if link or file else {}
         await session.execute(submissions.update().where(_of(submissions, debt)).values(**said, **where))
-    undecided = dict.fromkeys(("verdict", "remark", "decided_by", "decided_at"))
-    await session.execute(report_decisions.update().where(_of(report_decisions, debt)).values(undecided))
+    await session.execute(report_decisions.update().where(_of(report_decisions, debt)).values(superseded=True))
 
 
 async def withdraw(session: AsyncSession, debt: Debt) -> None:
-    """Record a report as not handed in."""
+    """Record a report as not handed in. What coordinators had decided before it was, counts again."""
     await session.execute(submissions.delete().where(_of(submissions, debt)))
+    await session.execute(report_decisions.update().where(_of(report_decisions, debt)).values(superseded=False))
 
 
 async def decide(session: AsyncSession, debt: Debt, verdict: Status, *, by: str, now: datetime, remark: str | None = None) -> None:
     """Record what a coordinator has decided. `debt` is held (`held_debt`)."""
-    decided = {"verdict": verdict.value, "remark": remark, "decided_by": by, "decided_at": now}
+    decided = {"verdict": verdict.value, "remark": remark, "decided_by": by, "decided_at": now, "superseded": False}
     await session.execute(report_decisions.update().where(_of(report_decisions, debt)).values(decided))
 
 

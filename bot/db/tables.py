@@ -120,6 +120,7 @@ report_decisions = _table(
     sa.Column("remark", sa.Text),
     sa.Column("decided_by", sa.Text),
     sa.Column("decided_at", UTCDateTime),
+    sa.Column("superseded", sa.Boolean, nullable=False, server_default=sa.false()),  # by something handed in after it
     sa.Column("extended_to", sa.Text),  # EDTF
     sa.Column("extended_by", sa.Text),
     sa.Column("extended_at", UTCDateTime),

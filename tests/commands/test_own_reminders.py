@@ -180,6 +180,17 @@ async def test_in_english(netz: Conversation) -> None:
     ]
 
 
+async def test_what_has_not_come_yet_is_not_done(netz: Conversation) -> None:
+    """ "For this time done" would promise that the next one does not come. Once it has come, it is done by its number as well."""
+    await netz.say("anke", BREMEN, "!netz erinnern jeden Tag 10 Uhr Tee")
+    assert await netz.say("anke", BREMEN, "!netz erledigt 1") == [
+        notice(BREMEN, "Erinnerung 1 war noch nicht dran. Soll sie gar nicht mehr kommen: !netz erinnerung löschen 1")
+    ]
+    assert await at(netz, "2020-10-12T10:00") != []
+    (answer,) = await netz.say("anke", BREMEN, "!netz erledigt 1")
+    assert answer.words == "Erinnerung 1 ist für dieses Mal erledigt; wieder kommt sie am Dienstag, 13. Oktober 2020, 10:00."
+
+
 async def test_an_alarm_rings_until_it_is_done(netz: Conversation) -> None:
     assert await netz.say("anke", BREMEN, "!netz wecker um 14 Uhr Konferenz") == is_set(
         "Montag, 12. Oktober 2020, 14:00", "Danach alle 5 Minuten wieder, bis jemand ✅ darunter setzt."

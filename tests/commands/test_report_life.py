@@ -56,6 +56,24 @@ async def test_handed_in_and_accepted(netz: Conversation) -> None:
     ]
 
 
+async def test_what_coordinators_decided_counts_again_when_what_came_after_it_is_withdrawn(netz: Conversation) -> None:
+    """Whoever was released, hands in all the same and takes that back, is still released; a remark is not lost either."""
+    await netz.say("karla", "coordination", "!netz bericht befreien labor-1:bremen")
+    assert await shown(netz) == ["➖ Sachstandsbericht 1 (labor-1), Bremen und Region", "befreit"]
+    await netz.say("anke", "lab:bremen", "!netz bericht abgegeben labor-1 https://bremen.example/1")
+    assert (await shown(netz))[1].startswith("abgegeben")
+    await netz.say("anke", "lab:bremen", "!netz bericht zurück labor-1")
+    assert await shown(netz) == ["➖ Sachstandsbericht 1 (labor-1), Bremen und Region", "befreit"]
+
+    await netz.say("anke", "lab:bremen", "!netz bericht abgegeben labor-1 https://bremen.example/1")
+    await netz.say("karla", "coordination", "!netz bericht nachfordern labor-1:bremen Die Zahlen fehlen.")
+    returned = await shown(netz)
+    await netz.say("anke", "lab:bremen", "!netz bericht abgegeben labor-1 https://bremen.example/2")
+    await netz.say("anke", "lab:bremen", "!netz bericht zurück labor-1")
+    assert "Bemerkung der Koordination: Die Zahlen fehlen." in returned
+    assert "Bemerkung der Koordination: Die Zahlen fehlen." in await shown(netz)
+
+
 async def test_in_the_networks_room_a_refusal_tells_nobody_how_things_stand(netz: Conversation) -> None:
     await netz.say("anke", "lab:bremen", "!netz bericht abgegeben labor-1")
     await netz.say("karla", "coordination", "!netz bericht angenommen labor-1:bremen")

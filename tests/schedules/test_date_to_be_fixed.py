@@ -89,6 +89,34 @@ async def test_several_are_one_message_and_it_says_what_to_do(database: Database
     assert await reminded.at("2021-04-30T08:00") != []
 
 
+async def test_more_time_without_a_day(database: Database) -> None:
+    """A lab that has time until some month would hear nothing before that is over: coordinators are asked for the day."""
+    reminded = await Reminded.begin(database, policy, "2020-10-12T09:00", example())
+    await reminded.now_has(example(lambda d: d.replace("2021-XX-XX", "2021-03-01").replace("2022-XX-XX", "2022-03-01")))
+    async with database.begin() as session:
+        (report,) = [report for report in await reports.every(session) if report.key == "labor-1"]
+        debt = await reports.held_debt(session, report, "bremen")
+        assert debt is not None
+        await reports.extend(session, debt, PartialDate.parse("2021-02"), by="@karla:example.org", now=moment("2020-10-13T09:00"))
+    await reminded.at("2020-11-30T08:00")
+    assert await reminded.at("2020-12-03T08:00") == [
+        text(
+            "coordination",
+            "Dieser Termin steht noch nicht fest:",
+            "",
+            "• Sachstandsbericht 1, Bremen und Region (labor-1:bremen): Februar 2021",
+            "",
+            "Ist der Tag jetzt bekannt? Dann schreib: !netz aufschub labor-1:bremen <datum>",
+        )
+    ]
+    assert await reminded.still_wanted("date-to-be-fixed:extension:labor-1:bremen:2021-02:P60D")
+    async with database.begin() as session:
+        await reports.extend(
+            session, debt, PartialDate.parse("2021-02-15"), by="@karla:example.org", now=moment("2020-12-03T09:00")
+        )
+    assert not await reminded.still_wanted("date-to-be-fixed:extension:labor-1:bremen:2021-02:P60D")
+
+
 async def test_a_single_event_in_german_and_english(database: Database) -> None:
     reminded = await Reminded.begin(database, policy, "2021-12-02T09:00", example())
     assert await reminded.at("2021-12-03T08:00") == [

@@ -18,6 +18,7 @@ def upgrade() -> None:
         sa.Column("remark", sa.Text()),
         sa.Column("decided_by", sa.Text()),
         sa.Column("decided_at", sa.DateTime(timezone=True)),
+        sa.Column("superseded", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("extended_to", sa.Text()),
         sa.Column("extended_by", sa.Text()),
         sa.Column("extended_at", sa.DateTime(timezone=True)),
