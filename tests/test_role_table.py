@@ -311,9 +311,11 @@ SAMPLES = [(said.strip(), table) for said_in_turn, table in TABLES.items() for s
 async def test_who_may_do_what_where(database: Database, said: str, table: str) -> None:
     talk = await _talk(database)
     await talk.say("coord", "coordination", "!netz rundruf Damit es einen gibt")
+    outcome, before = "", list[tuple[str, ...]]()
     for cell in cells(table):
-        await _begin_anew(database, handed_in=said.startswith(("bericht zurück", "bericht angenommen", "bericht nachfordern")))
-        before = await _stands(database)
+        if not outcome.startswith("D"):  # what is denied changes nothing, as is asserted below
+            await _begin_anew(database, handed_in=said.startswith(("bericht zurück", "bericht angenommen", "bericht nachfordern")))
+            before = await _stands(database)
         answers = await talk.say(cell.person, ROOMS[cell.column], f"!netz {said}")
         outcome = await _outcome(database, talk, ROOMS[cell.column], answers)
         assert (cell, outcome) == (cell, cell.outcome), answers

@@ -25,7 +25,7 @@ beginnings = st.sampled_from(["", "an ", "an hessen ", "an hessen, ", "labor-1 "
 places = st.sampled_from(
     [("anke", "lab:bremen"), ("karla", "coordination"), ("fatma", "direct"), ("nora", "network"), ("xaver", "unknown")]
 )
-often = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+often = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 class Tags(HTMLParser):

@@ -272,7 +272,7 @@ def test_on_sqlite(migrated_sqlite: Path, tmp_path: Path, monkeypatch: pytest.Mo
         database = connect(f"sqlite+aiosqlite:///{folder / 'netzwart.sqlite'}")
         return World(InTurn(database.engine, asyncio.Lock()), folder, exact=True)
 
-    run_state_machine_as_test(_machine(make), settings=_settings(40, 50))
+    run_state_machine_as_test(_machine(make), settings=_settings(25, 50))
 
 
 @pytest.mark.timeout(0 if MORE else 900)  # what is found is made smaller for up to five minutes

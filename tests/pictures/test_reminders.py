@@ -69,7 +69,7 @@ WEEKLY = _lane("Überfällig", "Labore", FIRST, [7] * 150, [13])
 SIXTY = tuple(_dated(f"{n}. Werkstatt", str(FIRST + timedelta(days=17 * n))) for n in range(60))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(charts())
 @example(_chart())
 @example(_chart(WEEKLY, events=SIXTY, reports=SIXTY))

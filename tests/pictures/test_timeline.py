@@ -43,7 +43,7 @@ SIXTY = _line(*(_entry(f"{n}. Werkstatt", str(date(2020, 1, 1) + timedelta(days=
 OPEN = _line(*(_entry(f"{n}. Werkstatt", "2021-XX-XX") for n in range(9)))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(timelines)
 @example(SIXTY)
 @example(OPEN)

@@ -8,7 +8,7 @@ from tests.e2e.conftest import Databases
 from tests.nursery.nursery import Nursery
 from tests.soak.rounds import Plan, play
 
-THINGS = 40
+THINGS = 25
 SEED = int(os.environ.get("NETZWART_SEED", "1"))
 
 

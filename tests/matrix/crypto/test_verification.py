@@ -893,7 +893,7 @@ _STEPS = st.lists(_events() | _ANYTHING | st.sampled_from([30.0, 61.0]) | st.boo
 
 
 @given(steps=_STEPS)
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 async def test_whatever_comes_it_never_raises_and_always_ends(steps: list[Any], tmp_path_factory: pytest.TempPathFactory) -> None:
     """Every verification that the bot was ready for ends: it says done or cancel, or the other side has cancelled."""
     bot = Bot(tmp_path_factory.mktemp("state"), strangers={"@b:x.org"})
@@ -963,7 +963,7 @@ async def progressed(bot: Bot, anke: Client, steps: int) -> list[Outgoing]:
     content=_contents(),
     room=st.sampled_from([None, ROOM]),
 )
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 async def test_whatever_comes_in_the_middle_it_ends(
     tmp_path_factory: pytest.TempPathFactory, *, steps: int, starts: bool, kind: str, content: dict[str, Any], room: str | None
 ) -> None:
