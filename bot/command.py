@@ -182,7 +182,7 @@ class Command:
     handler: Handler
     help: str
     arguments: tuple[Argument, ...]
-    examples: tuple[str, ...]
+    examples: tuple[str | Text, ...]
     asks_all: bool = False
     reads_reply: bool = False
     asks_named: bool = False
@@ -191,6 +191,10 @@ class Command:
     def name(self, language: str) -> str:
         """Return the name in a language (`de` or `en`)."""
         return self.names[1] if language == "en" else self.names[0]
+
+    def shown(self, say: Callable[[Text], str]) -> list[str]:
+        """Return what may follow the name, for example, in the language of `say`."""
+        return [say(example) if isinstance(example, Text) else example for example in self.examples]
 
     def parse(self, body: str, rest: Sequence[Word]) -> dict[str, object]:
         """Return the arguments that the words after the name give. Raises `UsageError` if they do not fit."""
@@ -242,13 +246,16 @@ def command(
     english: str,
     *further: str,
     needs: Role,
-    examples: Sequence[str] = (),
+    examples: Sequence[str | Text] = (),
     asks_all: bool = False,
     reads_reply: bool = False,
     asks_named: bool = False,
     asks_power: bool = False,
 ) -> Callable[[Handler], Command]:
-    """Declare a command. `examples` are what may follow its name. Raises `BadDeclaration` for what cannot work."""
+    """Declare a command. `examples` are what may follow its name, a `Text` where that is another in English.
+
+    Raises `BadDeclaration` for what cannot work.
+    """
 
     def declare(handler: Handler) -> Command:
         if not (handler.__doc__ or "").strip():

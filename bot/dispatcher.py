@@ -363,8 +363,9 @@ class Dispatcher:
     def _refusal(self, ctx: Context, sentence: Text, command: Command | None) -> Reply:
         if command is None:
             return Reply(_REFUSAL, {"message": sentence}, audience=EVERYONE)
-        usage = f"{ctx.prefix} {command.usage(ctx.language, catalogue(ctx.language).say)}"
-        shown = command.examples[0] if command.examples else None
+        say = catalogue(ctx.language).say
+        usage = f"{ctx.prefix} {command.usage(ctx.language, say)}"
+        shown = next(iter(command.shown(say)), None)
         example = f"{ctx.prefix} {command.name(ctx.language)} {shown}".rstrip() if shown else ""
         return Reply(_USAGE, {"message": sentence, "usage": usage, "example": example}, audience=EVERYONE)
 

@@ -166,8 +166,9 @@ def commands_page() -> str:
 
 
 def _usage_and_examples(each: Command, language: str) -> list[str]:
-    usage = f"!netz {each.usage(language, catalogue(language).say)}"
-    return [usage, *(f"!netz {each.name(language)} {example}".rstrip() for example in each.examples if example)]
+    say = catalogue(language).say
+    usage = f"!netz {each.usage(language, say)}"
+    return [usage, *(f"!netz {each.name(language)} {example}".rstrip() for example in each.shown(say) if example)]
 
 
 def _who(each: Command, language: str) -> str:

@@ -88,7 +88,7 @@ def _modules(package: ModuleType) -> Iterator[ModuleType]:
 
 
 def _check_examples(command: Command) -> None:
-    for example in command.examples or ("",):
+    for example in command.shown(lambda text: text.msgid) or ("",):
         try:
             command.parse(example, words(example))
         except UserError as error:

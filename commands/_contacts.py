@@ -59,7 +59,7 @@ async def contacts_of(ctx: Context, words: str | None, role: ContactRole) -> Rep
     """Show the contact and the deputy of a lab, after somebody was named as the one or the other if `words` say so."""
     every = await labs.every(ctx.session)
     named, whom = await _debtor_named(ctx, words or "", every)
-    debtor = _debtor_meant(ctx, named)
+    debtor = _debtor_meant(ctx, role, named)
     away = await contacts.away(ctx.session, ctx.now.date())
     names = {lab.key: lab.name for lab in every}
     if debtor is None and not whom:
@@ -69,7 +69,7 @@ async def contacts_of(ctx: Context, words: str | None, role: ContactRole) -> Rep
         shown = [(debtor_name(key, names), _lines(people[key], away)) for key in keys]
         return Reply(_ALL, {"debtors": shown}, audience=debtor_audience(None))
     if debtor is None:
-        raise _which_lab(ctx)
+        raise _which_lab(ctx, role)
     new = await _name(ctx, debtor, role, whom) if whom else None
     lines = _lines(await contacts.of(ctx.session, debtor), away, new)
     return Reply(_SHOWN, {"debtor": debtor_name(debtor, names), "lines": lines}, audience=debtor_audience(debtor))
@@ -98,7 +98,7 @@ def _names(every: list[Lab]) -> dict[str, str]:
     return found | {fold(name): lab.key for lab in every for name in (lab.key, lab.name)}
 
 
-def _debtor_meant(ctx: Context, named: str | None) -> str | None:
+def _debtor_meant(ctx: Context, role: ContactRole, named: str | None) -> str | None:
     """Return for whom it is; None if a coordinator did not say. Raises `Denied` for what is not theirs."""
     if named is not None:
         if ctx.roles.coordinator or named in own_debtors(ctx.roles, ctx.place):
@@ -110,7 +110,7 @@ def _debtor_meant(ctx: Context, named: str | None) -> str | None:
     if not own:
         raise shown_only_in(ctx, ctx.place.key)
     if len(own) > 1:
-        raise _which_lab(ctx)
+        raise _which_lab(ctx, role)
     return next(iter(own))
 
 
@@ -162,7 +162,10 @@ def _only_in(ctx: Context, room: str) -> Denied:
     return Denied("Das darf nur, wer in »%(room)s« ist; bitte schreib es dort.", room=ctx.rooms.label(room))
 
 
-def _which_lab(ctx: Context) -> UserError:
-    return UserError(
-        "Für welches Labor? Schreib zum Beispiel: %(example)s", example=f"{ctx.prefix} kontakt bremen @anke:example.org"
-    )
+def _which_lab(ctx: Context, role: ContactRole) -> UserError:
+    match role:
+        case ContactRole.CONTACT:
+            example = text("%(prefix)s kontakt bremen @anke:example.org", prefix=ctx.prefix)
+        case ContactRole.DEPUTY:
+            example = text("%(prefix)s vertretung bremen @anke:example.org", prefix=ctx.prefix)
+    return UserError("Für welches Labor? Schreib zum Beispiel: %(example)s", example=example)

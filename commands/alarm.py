@@ -2,6 +2,7 @@
 
 from bot.command import Context, Reply, command
 from bot.domain.roles import Role
+from bot.errors import text
 from commands._own_reminders import WishWords, set_reminder
 
 
@@ -9,7 +10,7 @@ from commands._own_reminders import WishWords, set_reminder
     "wecker",
     "alarm",
     needs=Role.MEMBER,
-    examples=["um 14 Uhr Videokonferenz", "jeden Freitag 15 Uhr Fenster zu"],
+    examples=[text("um 14 Uhr Videokonferenz"), text("jeden Freitag 15 Uhr Fenster zu")],
     asks_named=True,
     asks_power=True,
 )

@@ -34,7 +34,7 @@ _AWAY = template(
     "abwesend",
     "away",
     needs=Role.MEMBER,
-    examples=["30.10.2020"],
+    examples=[text("30.10.2020")],
 )
 async def away_until(ctx: Context, day: LastDay) -> Reply:
     """Vermerkt, dass du bis zu diesem Tag abwesend bist; so lange erwähne ich deine Vertretung."""

@@ -33,8 +33,8 @@ _FRAME_BYTES = 5_000
 """What a preview says around the text itself."""
 _TO = ("an", "to")
 _EXAMPLES = [
-    "an hessen Bitte meldet euch bis Freitag an.",
-    "am 30.10. um 9 Uhr Heute ist der Bericht fällig.",
+    text("an hessen Bitte meldet euch bis Freitag an."),
+    text("am 30.10. um 9 Uhr Heute ist der Bericht fällig."),
 ]
 YES, NO = "✅", "❌"
 

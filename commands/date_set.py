@@ -31,7 +31,7 @@ _SET = template(
 )
 
 
-@command("termin", "date", needs=Role.COORDINATOR, examples=["workshop-5 15. und 16.2.2030", "labor-2 30. Juni 2030"])
+@command("termin", "date", needs=Role.COORDINATOR, examples=[text("workshop-5 15. und 16.2.2030"), text("labor-2 30. Juni 2030")])
 async def date_set(ctx: Context, key: DatedKey, when: DatePhrase) -> Reply:
     """Setzt den Termin eines Workshops oder Berichts; alle Räume, die er betrifft, erfahren den alten und den neuen."""
     dated = await dated_meant(ctx, key)

@@ -29,7 +29,7 @@ _COMMAND = template(
 )
 
 
-@command("hilfe", "help", needs=Role.GUEST, examples=["", "labore"], asks_all=True)
+@command("hilfe", "help", needs=Role.GUEST, examples=["", text("labore")], asks_all=True)
 async def help_(ctx: Context, name: CommandName | None = None) -> Reply:
     """Zeigt, was du hier von mir haben kannst, oder erklärt einen Befehl."""
     return _one(ctx, _meant(ctx, name)) if name else _list(ctx)
@@ -71,11 +71,11 @@ def _meant(ctx: Context, words: str) -> Command:
 def _one(ctx: Context, meant: Command) -> Reply:
     if not ctx.roles.member and not _may(ctx, meant):
         raise Denied("Das darf nur, wer in »%(room)s« oder im Raum eines Labors ist.", room=ctx.rooms.label(NETWORK))
-    name = meant.name(ctx.language)
+    name, say = meant.name(ctx.language), catalogue(ctx.language).say
     data = {
-        "usage": f"{ctx.prefix} {meant.usage(ctx.language, catalogue(ctx.language).say)}",
+        "usage": f"{ctx.prefix} {meant.usage(ctx.language, say)}",
         "help": Text(meant.help),
-        "examples": [f"{ctx.prefix} {name} {example}".rstrip() for example in meant.examples],
+        "examples": [f"{ctx.prefix} {name} {example}".rstrip() for example in meant.shown(say)],
         "who": _who(ctx, meant),
         "names": " · ".join(other for other in dict.fromkeys(meant.names) if other != name),
     }

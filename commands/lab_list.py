@@ -27,7 +27,7 @@ _LABS = template(
 )
 
 
-@command("labore", "labs", needs=Role.MEMBER, examples=["hessen", "hessen, Partizipation", ""])
+@command("labore", "labs", needs=Role.MEMBER, examples=[text("hessen"), text("hessen, Partizipation"), ""])
 async def lab_list(ctx: Context, which: StateOrTopic | None = None) -> Reply:
     """Zeigt die Labore, alle oder die eines Landes oder zu einem Thema."""
     every = await labs.every(ctx.session)

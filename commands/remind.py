@@ -2,15 +2,16 @@
 
 from bot.command import Context, Reply, command
 from bot.domain.roles import Role
+from bot.errors import text
 from commands._own_reminders import WishWords, set_reminder
 
 _EXAMPLES = [
-    "morgen 10 Uhr Protokoll schicken",
-    "in 3 Tagen nachfragen",
-    "jeden Montag 9 Uhr Runde vorbereiten",
-    "am ersten Dienstag im Monat 10 Uhr Abrechnung",
-    "am 30.10. um 9 Uhr bis erledigt alle 2 Stunden Bericht abgeben",
-    'cron "0 9 * * 1-5" Post holen',
+    text("morgen 10 Uhr Protokoll schicken"),
+    text("in 3 Tagen nachfragen"),
+    text("jeden Montag 9 Uhr Runde vorbereiten"),
+    text("am ersten Dienstag im Monat 10 Uhr Abrechnung"),
+    text("am 30.10. um 9 Uhr bis erledigt alle 2 Stunden Bericht abgeben"),
+    text('cron "0 9 * * 1-5" Post holen'),
 ]
 
 

@@ -23,7 +23,9 @@ _PUT_OFF = template(
 )
 
 
-@command("verschieben", "snooze", "erinnerung verschieben", "reminder snooze", needs=Role.MEMBER, examples=["7 morgen 10 Uhr"])
+@command(
+    "verschieben", "snooze", "erinnerung verschieben", "reminder snooze", needs=Role.MEMBER, examples=[text("7 morgen 10 Uhr")]
+)
 async def reminder_snooze(ctx: Context, number: Number, when: When) -> Reply:
     """Verschiebt eine Erinnerung dieses Raums, von einer wiederkehrenden das nächste Mal. Um eine Stunde: 💤 unter der Erinnerung."""
     found = await meant(ctx, number)

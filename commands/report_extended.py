@@ -7,7 +7,7 @@ from bot.domain.chat_words import without_towards
 from bot.domain.phrases import read_date
 from bot.domain.report_life import check_extend
 from bot.domain.roles import Role
-from bot.errors import UserError
+from bot.errors import UserError, text
 from bot.rendering import template
 from commands._report_decided import decided_debt, told
 from commands._report_meant import refused
@@ -26,7 +26,7 @@ _TOLD = template(
     "aufschub",
     "report extend",
     needs=Role.COORDINATOR,
-    examples=["labor-1:bremen 15.11.2030", "forschung-1 Februar 2030"],
+    examples=[text("labor-1:bremen 15.11.2030"), text("forschung-1 Februar 2030")],
 )
 async def report_extended(ctx: Context, report: ReportRef, until: DatePhrase) -> Reply:
     """Verschiebt einen Bericht für ein Labor; der ursprüngliche Termin bleibt vermerkt, und das Labor erfährt es."""

@@ -30,7 +30,7 @@ _TOLD = template(
     "bericht zurückgeben",
     "report return",
     needs=Role.COORDINATOR,
-    examples=["labor-1:bremen Die Zahlen zu 2020 fehlen noch."],
+    examples=[text("labor-1:bremen Die Zahlen zu 2020 fehlen noch.")],
 )
 async def report_returned(ctx: Context, report: ReportRef, remark: Remark) -> Reply:
     """Gibt einen Bericht mit einer Bemerkung zurück; er gilt wieder als offen, und das Labor erfährt, was fehlt."""

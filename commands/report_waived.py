@@ -28,7 +28,7 @@ _TOLD = template(
     "befreien",
     "report waive",
     needs=Role.COORDINATOR,
-    examples=["labor-1:bremen", "labor-1:bremen Das Labor ist erst später dazugekommen."],
+    examples=["labor-1:bremen", text("labor-1:bremen Das Labor ist erst später dazugekommen.")],
 )
 async def report_waived(ctx: Context, report: ReportRef, reason: Reason | None = None) -> Reply:
     """Befreit ein Labor von einem Bericht; es wird nicht mehr daran erinnert und erfährt es."""

@@ -22,7 +22,7 @@ _ZONE = template(
 )
 
 
-@command("zeitzone", "timezone", needs=Role.MEMBER, examples=["Europe/London", "netzwerk"])
+@command("zeitzone", "timezone", needs=Role.MEMBER, examples=["Europe/London", text("netzwerk")])
 async def timezone(ctx: Context, zone: ZoneName | None = None) -> Reply:
     """Zeigt oder wählt die Zeitzone dieses Raums für Erinnerungen; »netzwerk« ist wieder die des Netzwerks."""
     room = here(ctx)
