@@ -233,12 +233,14 @@ class Dispatcher:
     async def _handle_reaction(self, reaction: Reaction) -> None:
         configured = self._rooms.place(reaction.room_id)
         prefixes = self._registry.reacts_to(reaction.symbol)
+        if not prefixes:
+            return
+        room = (configured.key if configured else None) or reaction.room_id
         async with self._database.begin() as session:
-            room = (configured.key if configured else None) or reaction.room_id
-            key = await deliveries.key_of(session, reaction.target, room)
-            since = self._clock.now() - _AWAITED_FOR
-            if key is None and await deliveries.being_sent(session, room, prefixes, since):
-                raise NotYet(reaction.target)
+            awaited = await deliveries.being_sent(session, room, prefixes, self._clock.now() - _AWAITED_FOR)
+            key = await deliveries.key_of(session, reaction.target, room)  # asked last: what was awaited may have come meanwhile
+        if key is None and awaited:
+            raise NotYet(reaction.target)
         handler = self._registry.reaction(key, reaction.symbol) if key else None
         if key is None or handler is None:
             self._limits.give_back(reaction.sender)

@@ -1,11 +1,12 @@
 """What the dispatcher promises whatever the command: once, at the moment, and nothing half done."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
 from bot.command import Message, Reaction
-from bot.db import broadcasts, deliveries
+from bot.db import broadcasts, deliveries, tables
 from bot.db.engine import Database
 from bot.errors import HomeserverAway, LoginFailed, MembershipUnknown, NetzwartError, NotYet
 from tests.conversation import Conversation, room_id, user_id
@@ -95,6 +96,29 @@ async def test_a_reaction_that_is_quicker_than_the_homeservers_word_waits(networ
         await network.dispatcher.handle_reaction(click)
     other = Reaction("$thumb", room_id("coordination"), user_id("karla"), "$preview", "👍")
     await network.dispatcher.handle_reaction(other)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_a_reaction_while_the_homeservers_word_arrives_is_not_lost(
+    network: Conversation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the two questions whether it belongs to something that was sent, and whether something is being sent, the latter was done."""
+    await network.say("karla", "coordination", "!netz rundruf Hallo")
+    being_sent = deliveries.being_sent
+    async with network.database.begin() as session:
+        preview, *_ = await deliveries.with_prefix(session, "broadcast-preview:1")
+        await session.execute(
+            tables.deliveries.update().where(tables.deliveries.c.id == preview.id).values(done_at=None, event_id=None)
+        )
+
+    async def sent_meanwhile(*asked: Any) -> bool:
+        async with network.database.begin() as other:
+            await deliveries.mark_sent(other, preview.id, "$preview", network.clock.now())
+        return await being_sent(*asked)
+
+    monkeypatch.setattr(deliveries, "being_sent", sent_meanwhile)
+    await network.dispatcher.handle_reaction(Reaction("$click", room_id("coordination"), user_id("karla"), "$preview", "✅"))
+    assert any(said.words.startswith("Rundruf 1 ist unterwegs") for said in await network.what_was_said())
 
 
 async def test_a_room_that_is_open_to_others_hears_nothing_of_a_lab(database: Database) -> None:
