@@ -1,6 +1,7 @@
 """What all tests share: one Synapse and one PostgreSQL for the whole run, and a fresh, migrated database for each test.
 
-`make test` has two workers, one for each core of a small machine; each has servers of its own, so that no test meets another's.
+`make test` has three workers on the two cores of a small machine, for many tests wait; each has servers of its own, so that no test meets
+another's.
 """
 
 import asyncio
@@ -31,7 +32,7 @@ BACKENDS = ("sqlite", "postgresql")
 _numbers = itertools.count(1)
 
 _LONGEST_FIRST = ("e2e/test_faults.py", "crashes/", "e2e/", "foreign/", "soak/", "model/", "demo/")
-"""Files that take a minute or so. Two workers take whole files in this order: the last ones had better be short."""
+"""Files that take a minute or so. Workers take whole files in this order: the last ones had better be short."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
