@@ -12,9 +12,7 @@ from bot.domain.chat_words import one_line, user_ids
 from bot.domain.contacts import ContactRole, after_leading_name
 from bot.domain.labs import Lab
 from bot.domain.matching import fold
-from bot.domain.places import RESEARCH as RESEARCH_ROOM
-from bot.domain.places import lab_room
-from bot.domain.reports import RESEARCH, debtor_audience, own_debtors, shown_debtors
+from bot.domain.reports import RESEARCH, debtor_audience, debtor_room, own_debtors, shown_debtors
 from bot.errors import Denied, Text, UserError, text
 from bot.rendering import template
 from commands._lab_meant import lab_meant
@@ -103,7 +101,7 @@ def _debtor_meant(ctx: Context, role: ContactRole, named: str | None) -> str | N
     if named is not None:
         if ctx.roles.coordinator or named in own_debtors(ctx.roles, ctx.place):
             return named
-        raise _only_in(ctx, _room_of(named))
+        raise _only_in(ctx, debtor_room(named))
     own = shown_debtors(ctx.roles, ctx.place)
     if own is None:
         return None
@@ -121,7 +119,7 @@ async def _name(ctx: Context, debtor: str, role: ContactRole, whom: str) -> str 
         return None
     person = _person(ctx, whom)
     rooms = ctx.roles.rooms if person == ctx.sender else ctx.named[person].rooms if person in ctx.named else frozenset[str]()
-    room = _room_of(debtor)
+    room = debtor_room(debtor)
     if room not in rooms and person == ctx.sender:
         raise _only_in(ctx, room)
     if room not in rooms:
@@ -152,10 +150,6 @@ def _person(ctx: Context, whom: str) -> str:
 def _mentioned(ctx: Context) -> set[str]:
     """Return whom the message mentions, the bot aside."""
     return {person for person in ctx.message.mentions if person in ctx.named} if isinstance(ctx.message, Message) else set()
-
-
-def _room_of(debtor: str) -> str:
-    return RESEARCH_ROOM if debtor == RESEARCH else lab_room(debtor)
 
 
 def _only_in(ctx: Context, room: str) -> Denied:

@@ -3,9 +3,7 @@
 from bot.command import Context, Saying
 from bot.converters import ReportName
 from bot.db import reports
-from bot.domain.places import RESEARCH as RESEARCH_ROOM
-from bot.domain.places import lab_room
-from bot.domain.reports import RESEARCH, Debt, OwedBy
+from bot.domain.reports import RESEARCH, Debt, OwedBy, debtor_room
 from bot.errors import UserError
 from bot.rendering import Template
 from commands._lab_meant import lab_meant
@@ -31,14 +29,9 @@ async def decided_debt(ctx: Context, name: ReportName) -> Debt:
     return debt
 
 
-def room_of(debtor: str) -> str:
-    """Return the room of a lab (its key) or of `research`."""
-    return RESEARCH_ROOM if debtor == RESEARCH else lab_room(debtor)
-
-
 def told(ctx: Context, debt: Debt, template: Template, **data: object) -> tuple[Saying, ...]:
     """Return what the debtor's room hears of a decision; nothing if it has none that we know."""
-    room = room_of(debt.debtor)
+    room = debtor_room(debt.debtor)
     if room not in ctx.rooms.keys():
         return ()
     key = f"report:{debt.report.key}:{debt.debtor}:{ctx.message.event_id}"

@@ -11,12 +11,11 @@ from bot.domain.dates import PartialDate
 from bot.domain.phrases import read_date
 from bot.domain.places import COORDINATORS
 from bot.domain.programme import Event
-from bot.domain.reports import Report
+from bot.domain.reports import Report, debtor_room
 from bot.domain.roles import Role
 from bot.errors import UserError, text
 from bot.rendering import template
 from commands._dated import all_rooms, dated_meant
-from commands._report_decided import room_of
 
 DatedKey = Annotated[str, Converter(text("workshop oder bericht"), lambda word: one_line(word, 100))]
 
@@ -59,4 +58,4 @@ async def date_set(ctx: Context, key: DatedKey, when: DatePhrase) -> Reply:
 async def _longer(ctx: Context, dated: Event | Report) -> dict[str, PartialDate]:
     """Return until when those have time, by their room, who were given more than everybody now has."""
     debts = [debt for debt in await reports.debts(ctx.session) if debt.report.key == dated.key and debt.status.owed]
-    return {room_of(debt.debtor): debt.due for debt in debts if debt.due != debt.report.due}
+    return {debtor_room(debt.debtor): debt.due for debt in debts if debt.due != debt.report.due}

@@ -8,10 +8,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.db import contacts, labs, reports
-from bot.domain.places import RESEARCH as RESEARCH_ROOM
-from bot.domain.places import lab_room
 from bot.domain.reminders import Calendar, Ladder, Reminder, Rung
-from bot.domain.reports import RESEARCH, Debt
+from bot.domain.reports import RESEARCH, Debt, debtor_room
 from bot.reminder_policy import ReminderSettings, ladder_of
 from bot.working_time import calendar_of
 
@@ -50,7 +48,7 @@ def to_debtor(policy: str, owed: Owed, debt: Debt, rung: Rung, step: str, **data
         policy=policy,
         subject=debt.report.key,
         step=step,
-        room=lab_room(lab) if lab else RESEARCH_ROOM,
+        room=debtor_room(debt.debtor),
         at=rung.at,
         until=rung.until,
         lab=lab,

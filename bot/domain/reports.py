@@ -8,7 +8,8 @@ from typing import Any
 
 from bot.domain.dates import PartialDate
 from bot.domain.matching import fold
-from bot.domain.places import COORDINATORS, RESEARCHERS, Audience, Place, PlaceKind, lab_audience
+from bot.domain.places import COORDINATORS, RESEARCHERS, Audience, Place, PlaceKind, lab_audience, lab_room
+from bot.domain.places import RESEARCH as RESEARCH_ROOM
 from bot.domain.roles import Roles
 
 RESEARCH = "research"
@@ -117,6 +118,11 @@ def shown_debtors(roles: Roles, place: Place) -> tuple[str, ...] | None:
     if place.kind is PlaceKind.LAB:
         return (place.lab,) if place.lab else ()
     return (RESEARCH,) if place.kind is PlaceKind.RESEARCH else None
+
+
+def debtor_room(debtor: str) -> str:
+    """Return the key of the room of a debtor: of a lab (its key), or of `research`."""
+    return RESEARCH_ROOM if debtor == RESEARCH else lab_room(debtor)
 
 
 def debtor_audience(debtor: str | None) -> Audience:
