@@ -29,7 +29,7 @@ test: setup
 	@$(BIN)/basedpyright
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m bot.documentation --check
-	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # Killed at random, again and again, for as long as one likes; ends at the first thing lost, doubled or out of order. All that can be
 # given: make soak MINUTES=10 THINGS=300 EVERY=2.0 SEED=4711 ROUNDS=1 DATABASE=sqlite BOTS=3

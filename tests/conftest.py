@@ -1,6 +1,6 @@
 """What all tests share: one Synapse and one PostgreSQL for the whole run, and a fresh, migrated database for each test.
 
-`make test` has three workers on the two cores of a small machine, for many tests wait; each has servers of its own, so that no test meets
+`make test` has two workers, one for each core of a small machine; each has servers of its own, so that no test meets
 another's.
 """
 
